@@ -1,0 +1,57 @@
+package sys
+
+import (
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// PidfdOpen opens a process; pidfd_open(2).
+func PidfdOpen(pid int) (int, error) {
+	fd, err := retry(func() (int, error) { return unix.PidfdOpen(pid, 0) })
+	return fd, os.NewSyscallError("pidfd_open", err)
+}
+
+// PollableFile makes a file of a descriptor for which reads wait in the network poller.
+func PollableFile(fd int, name string) (*os.File, error) {
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// PidfdSignal sends a signal; pidfd_send_signal(2).
+func PidfdSignal(pidfd *os.File, sig syscall.Signal) error {
+	c, err := pidfd.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var sent error
+	err = c.Control(func(fd uintptr) {
+		sent = os.NewSyscallError("pidfd_send_signal", unix.PidfdSendSignal(int(fd), sig, nil, 0))
+	})
+	if err != nil {
+		return err
+	}
+	return sent
+}
+
+// WaitPidfd waits for a child to end and reaps it. A pidfd is readable once its process has ended, so
+// no thread blocks meanwhile; pidfd_open(2), NOTES.
+func WaitPidfd(pidfd *os.File, pid int, usage *syscall.Rusage) (status syscall.WaitStatus, err error) {
+	c, err := pidfd.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var waited error
+	err = c.Read(func(uintptr) bool {
+		var got int
+		got, waited = retry(func() (int, error) { return syscall.Wait4(pid, &status, syscall.WNOHANG|unix.WALL, usage) })
+		return waited != nil || got == pid
+	})
+	if err != nil {
+		return 0, err
+	}
+	return status, os.NewSyscallError("wait4", waited)
+}

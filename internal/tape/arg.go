@@ -1,0 +1,117 @@
+package tape
+
+import "encoding/binary"
+
+// Arg is one argument of an operation: a constant, an address, or a word whose value is known only
+// when the tape runs.
+type Arg struct {
+	kind argKind
+	n    uint64 // the constant; the offset in data; the index of the slot
+}
+
+type argKind uint8
+
+const (
+	argNone  argKind = iota
+	argConst         // n itself
+	argAddr          // the address of data[n]
+	argSlot          // the value of words[n]
+	argField         // the value of the eight bytes at data[n]
+	argSelf          // the address of the header
+)
+
+// Int is a constant argument.
+func Int(n int) Arg { return Arg{argConst, uint64(n)} }
+
+// Uint is a constant argument, for flags wider than an int.
+func Uint(n uint64) Arg { return Arg{argConst, n} }
+
+// FailureRecord is the address of the eight bytes that describe the last failed operation,
+// for DecodeFailure.
+var FailureRecord = Arg{argSelf, 0}
+
+// Cwd stands for the working directory where a descriptor is expected (AT_FDCWD).
+var Cwd = Int(-100)
+
+// Null is the null pointer.
+var Null = Int(0)
+
+// Slot makes a word for a result.
+func (t *Tape) Slot(name string) Arg {
+	t.words = append(t.words, Arg{argSlot, uint64(len(t.words))})
+	for len(t.names) < len(t.words) {
+		t.names = append(t.names, "")
+	}
+	t.names[len(t.words)-1] = name
+	return Arg{argSlot, uint64(len(t.words) - 1)}
+}
+
+// Ref is a place in the tape's data.
+type Ref struct {
+	off  int
+	size int
+}
+
+// Addr is the place's address.
+func (r Ref) Addr() Arg { return Arg{argAddr, uint64(r.off)} }
+
+// At is the address of the byte n bytes in.
+func (r Ref) At(n int) Arg { return Arg{argAddr, uint64(r.off + n)} }
+
+// Field is the value of the eight bytes that start n bytes in, for To and as an argument.
+func (r Ref) Field(n int) Arg { return Arg{argField, uint64(r.off + n)} }
+
+// Len is the size of the place in bytes.
+func (r Ref) Len() int { return r.size }
+
+// Bytes puts b into the data, aligned to eight bytes.
+func (t *Tape) Bytes(b []byte) Ref {
+	t.align()
+	r := Ref{len(t.data), len(b)}
+	t.data = append(t.data, b...)
+	return r
+}
+
+// Str puts s and a NUL into the data. Equal strings share a place.
+func (t *Tape) Str(s string) Ref {
+	if r, ok := t.strs[s]; ok {
+		return r
+	}
+	r := Ref{len(t.data), len(s)}
+	t.data = append(append(t.data, s...), 0)
+	t.strs[s] = r
+	return r
+}
+
+// Words puts a structure of eight-byte fields into the data: constants, or addresses of other data.
+func (t *Tape) Words(fields ...Arg) Ref {
+	t.align()
+	r := Ref{len(t.data), 8 * len(fields)}
+	for _, f := range fields {
+		v := f.n
+		if f.kind != argConst {
+			v = 0 // Link fills in addresses
+		}
+		t.data = binary.LittleEndian.AppendUint64(t.data, v)
+	}
+	t.structs[r.off] = fields
+	return r
+}
+
+// Strings puts a null-terminated vector of strings into the data, as execve(2) takes it.
+func (t *Tape) Strings(list []string) Ref {
+	fields := make([]Arg, 0, len(list)+1)
+	for _, s := range list {
+		fields = append(fields, t.Str(s).Addr())
+	}
+	return t.Words(append(fields, Null)...)
+}
+
+// Zero puts n zero bytes into the data, for a buffer.
+func (t *Tape) Zero(n int) Ref { return t.Bytes(make([]byte, n)) }
+
+func (t *Tape) align() {
+	for len(t.data)%8 != 0 {
+		t.data = append(t.data, 0)
+	}
+}

@@ -1,0 +1,36 @@
+package tape
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/caisson-go/caisson/internal/sys"
+)
+
+// File is the program as an open, read-only file to execute: a memfd, sealed, so that nobody can write
+// to a program that runs (the attack of CVE-2019-5736); and where the host forbids executable memfds
+// (vm.memfd_noexec=2), a file without a name in dir. It is closed on exec.
+func (p *Program) File(dir string) (*os.File, error) {
+	f, err := sys.Memfd("caisson")
+	sealed := err == nil
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOSYS) {
+		f, err = sys.TempFile(dir, 0o500)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// The writable descriptor must be gone before exec: ETXTBSY, execve(2).
+	defer func() { _ = f.Close() }()
+	if _, err := f.Write(p.ELF()); err != nil {
+		return nil, fmt.Errorf("write program: %w", err)
+	}
+	if sealed {
+		if err := sys.Seal(f); err != nil {
+			return nil, err
+		}
+	}
+	return sys.Reopen(f, os.O_RDONLY)
+}
