@@ -3,19 +3,12 @@ package launch
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"syscall"
 
 	"github.com/caisson-go/caisson/internal/sys"
 	"github.com/caisson-go/caisson/internal/tape"
 )
-
-// Options say how a tape starts.
-type Options struct {
-	Files      []*os.File // its descriptors 0, 1, 2 and so on; nil entries are closed
-	CloneFlags uintptr    // namespaces that the process starts in; CLONE_NEWUSER is not for here
-	Cgroup     *os.File   // a cgroup v2 directory to start in; nil: the host program's
-	Dir        string     // where the program's file lies if it cannot lie in memory
-}
 
 // Start runs a tape. The caller owns the process: it must be waited for.
 func Start(p *tape.Program, o Options) (*Process, error) {
@@ -47,6 +40,8 @@ func Start(p *tape.Program, o Options) (*Process, error) {
 	}
 	// The handle is not a syscall package's process: its pidfd is ours.
 	pid, _, err := syscall.StartProcess(fmt.Sprintf("/proc/self/fd/%d", high), []string{"caisson"}, attr)
+	// Their numbers alone would not keep the caller's files from being collected, and closed.
+	runtime.KeepAlive(o)
 	if err != nil {
 		return nil, os.NewSyscallError("clone", err)
 	}

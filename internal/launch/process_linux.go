@@ -49,16 +49,15 @@ func (p *Process) Pidfd() *os.File { return p.pidfd }
 func (p *Process) Done() <-chan struct{} { return p.done }
 
 // Wait waits for the process to end and reaps it. It may be called more than once and at once.
-func (p *Process) Wait() (syscall.WaitStatus, *syscall.Rusage, error) {
-	p.wait.Do(func() {
-		p.status, p.err = sys.WaitPidfd(p.pidfd, p.Pid, &p.usage)
-		close(p.done)
-	})
-	return p.status, &p.usage, p.err
-}
+func (p *Process) Wait() (syscall.WaitStatus, *syscall.Rusage, error) { return p.WaitThen(nil) }
 
 // Signal sends a signal. A process that has ended gives os.ErrProcessDone.
 func (p *Process) Signal(sig syscall.Signal) error {
+	select {
+	case <-p.done: // and perhaps closed
+		return os.ErrProcessDone
+	default:
+	}
 	err := sys.PidfdSignal(p.pidfd, sig)
 	if errors.Is(err, syscall.ESRCH) || errors.Is(err, os.ErrClosed) {
 		return os.ErrProcessDone
@@ -75,3 +74,13 @@ func (p *Process) Kill() {
 
 // Close gives up the pidfd. The process must have been waited for.
 func (p *Process) Close() { _ = p.pidfd.Close() }
+
+// WaitThen is Wait, but calls before between the end of the process and its reaping: its pid means
+// nobody else until then. Only the first call's counts.
+func (p *Process) WaitThen(before func()) (syscall.WaitStatus, *syscall.Rusage, error) {
+	p.wait.Do(func() {
+		p.status, p.err = sys.WaitPidfd(p.pidfd, p.Pid, &p.usage, before)
+		close(p.done)
+	})
+	return p.status, &p.usage, p.err
+}

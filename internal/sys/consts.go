@@ -128,33 +128,34 @@ const (
 
 	POLLIN = 1
 
-	AF_UNIX         = 1
-	AF_INET         = 2
-	AF_INET6        = 10
-	SOCK_STREAM     = 1
-	SOCK_DGRAM      = 2
-	SOCK_NONBLOCK   = 0x800
-	SOCK_CLOEXEC    = 0x80000
-	SOL_SOCKET      = 1
-	SCM_RIGHTS      = 1
-	MSG_NOSIGNAL    = 0x4000
-	SIOCSIFFLAGS    = 0x8914
-	IFF_UP          = 0x1
-	IFF_RUNNING     = 0x40
-	TIOCSCTTY       = 0x540e
-	TIOCSWINSZ      = 0x5414
-	TIOCSPTLCK      = 0x40045431
-	TIOCGPTPEER     = 0x5441
-	F_DUPFD         = 0
-	F_SETFD         = 2
-	FD_CLOEXEC      = 1
-	PROT_READ       = 1
-	PROT_WRITE      = 2
-	MAP_SHARED      = 1
-	MAP_FIXED       = 0x10
-	RLIMIT_CORE     = 4
-	RLIMIT_NOFILE   = 7
-	CLOCK_MONOTONIC = 1
+	AF_UNIX          = 1
+	AF_INET          = 2
+	AF_INET6         = 10
+	SOCK_STREAM      = 1
+	SOCK_DGRAM       = 2
+	SOCK_NONBLOCK    = 0x800
+	SOCK_CLOEXEC     = 0x80000
+	SOL_SOCKET       = 1
+	SCM_RIGHTS       = 1
+	MSG_NOSIGNAL     = 0x4000
+	MSG_CMSG_CLOEXEC = 0x40000000
+	SIOCSIFFLAGS     = 0x8914
+	IFF_UP           = 0x1
+	IFF_RUNNING      = 0x40
+	TIOCSCTTY        = 0x540e
+	TIOCSWINSZ       = 0x5414
+	TIOCSPTLCK       = 0x40045431
+	TIOCGPTPEER      = 0x5441
+	F_DUPFD          = 0
+	F_SETFD          = 2
+	FD_CLOEXEC       = 1
+	PROT_READ        = 1
+	PROT_WRITE       = 2
+	MAP_SHARED       = 1
+	MAP_FIXED        = 0x10
+	RLIMIT_CORE      = 4
+	RLIMIT_NOFILE    = 7
+	CLOCK_MONOTONIC  = 1
 )
 
 // Errnos that tapes compare against. The numbers are those of asm-generic/errno-base.h.

@@ -37,21 +37,37 @@ func PidfdSignal(pidfd *os.File, sig syscall.Signal) error {
 	return sent
 }
 
-// WaitPidfd waits for a child to end and reaps it. A pidfd is readable once its process has ended, so
-// no thread blocks meanwhile; pidfd_open(2), NOTES.
-func WaitPidfd(pidfd *os.File, pid int, usage *syscall.Rusage) (status syscall.WaitStatus, err error) {
+// WaitPidfd waits for a child to end, calls before if that is not nil, and reaps it. A pidfd is readable
+// once its process has ended, so no thread blocks meanwhile; pidfd_open(2), NOTES.
+func WaitPidfd(pidfd *os.File, pid int, usage *syscall.Rusage, before func()) (status syscall.WaitStatus, err error) {
 	c, err := pidfd.SyscallConn()
 	if err != nil {
 		return 0, err
 	}
 	var waited error
 	err = c.Read(func(uintptr) bool {
-		var got int
-		got, waited = retry(func() (int, error) { return syscall.Wait4(pid, &status, syscall.WNOHANG|unix.WALL, usage) })
-		return waited != nil || got == pid
+		var info unix.Siginfo
+		waited = waitid(pid, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG|unix.WALL)
+		return waited != nil || info.Signo != 0
 	})
-	if err != nil {
+	if err = firstError(err, waited); err != nil {
 		return 0, err
 	}
-	return status, os.NewSyscallError("wait4", waited)
+	if before != nil {
+		before()
+	}
+	_, err = retry(func() (int, error) { return syscall.Wait4(pid, &status, unix.WALL, usage) })
+	return status, os.NewSyscallError("wait4", err)
+}
+
+func waitid(pid int, info *unix.Siginfo, options int) error {
+	_, err := retry(func() (int, error) { return 0, unix.Waitid(unix.P_PID, pid, info, options, nil) })
+	return os.NewSyscallError("waitid", err)
+}
+
+func firstError(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
 }

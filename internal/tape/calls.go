@@ -32,6 +32,7 @@ const (
 	fchdir
 	fchmod
 	fchmodat
+	fchmodat2
 	fchown
 	fchownat
 	fcntl
@@ -39,6 +40,7 @@ const (
 	fsetxattr
 	fsmount
 	fsopen
+	fstatfs
 	ftruncate
 	getdents64
 	getpid
@@ -63,6 +65,7 @@ const (
 	prlimit64
 	read
 	readlinkat
+	recvmsg
 	renameat2
 	rt_sigaction
 	rt_sigprocmask
@@ -107,6 +110,7 @@ var calls = [numCalls]call{
 	fchdir:            {"fchdir", 81, 50, "f"},
 	fchmod:            {"fchmod", 91, 52, "fm"},
 	fchmodat:          {"fchmodat", 268, 53, "fsm"},
+	fchmodat2:         {"fchmodat2", 452, 452, "fsmA"},
 	fchown:            {"fchown", 93, 55, "fii"},
 	fchownat:          {"fchownat", 260, 54, "fsiiA"},
 	fcntl:             {"fcntl", 72, 25, "fii"},
@@ -114,6 +118,7 @@ var calls = [numCalls]call{
 	fsetxattr:         {"fsetxattr", 190, 7, "fssix"},
 	fsmount:           {"fsmount", 432, 432, "fxE"},
 	fsopen:            {"fsopen", 430, 430, "sx"},
+	fstatfs:           {"fstatfs", 138, 44, "fp"},
 	ftruncate:         {"ftruncate", 77, 46, "fi"},
 	getdents64:        {"getdents64", 217, 61, "fpi"},
 	getpid:            {"getpid", 39, 172, ""},
@@ -138,6 +143,7 @@ var calls = [numCalls]call{
 	prlimit64:         {"prlimit64", 302, 261, "iipp"},
 	read:              {"read", 0, 63, "fpi"},
 	readlinkat:        {"readlinkat", 267, 78, "fspi"},
+	recvmsg:           {"recvmsg", 47, 212, "fpx"},
 	renameat2:         {"renameat2", 316, 276, "fsfsx"},
 	rt_sigaction:      {"rt_sigaction", 13, 134, "Sppi"},
 	rt_sigprocmask:    {"rt_sigprocmask", 14, 135, "ippi"},

@@ -79,7 +79,7 @@ func (t *Tape) formatCall(b *strings.Builder, o *op) {
 
 // arg is argument j as it was given.
 func (t *Tape) arg(o *op, j int) Arg {
-	if o.fields[j].kind == argField {
+	if o.fields[j].kind != argNone {
 		return o.fields[j]
 	}
 	if o.args[j] == noWord {
@@ -196,10 +196,12 @@ type Failure struct {
 const FailureSize = 8
 
 // DecodeFailure reads the record that a running program wrote from FailureRecord.
-func (p *Program) DecodeFailure(b []byte) Failure {
+func (p *Program) DecodeFailure(b []byte) Failure { return decodeFailure(b, &p.mem, p.count) }
+
+func decodeFailure(b []byte, m *image, count int) Failure {
 	if len(b) < FailureSize {
 		return Failure{Op: -1}
 	}
 	errno := binary.LittleEndian.Uint32(b)
-	return Failure{p.op(uint64(binary.LittleEndian.Uint32(b[4:]))), syscall.Errno(errno)}
+	return Failure{m.op(uint64(binary.LittleEndian.Uint32(b[4:])), count), syscall.Errno(errno)}
 }

@@ -16,11 +16,7 @@ const (
 	codeRoom   = 512 - elfHeaders // what the first 512 bytes of the file leave for code
 )
 
-// ArenaAddr is where memory shared with a running tape is mapped. Operations linked for it by
-// LinkArena can be written there while the tape waits, and run.
-const ArenaAddr = 0x10000000
-
-// maxImage bounds a program: the arena lies above it. 64 MiB is 30 times what execve(2) takes in
+// maxImage bounds a program: the arena, at ArenaAddr, lies above it. 64 MiB is 30 times what execve(2) takes in
 // arguments and environment by default.
 const maxImage = 64 << 20
 
@@ -40,7 +36,8 @@ func (t *Tape) layout(base uint64, header int) (image, error) {
 	m := image{base: base, ops: base + uint64(header)}
 	m.words = (m.ops + uint64(len(t.ops)*opSize) + 7) &^ 7
 	m.data = m.words + uint64(len(t.words)+2)*8
-	m.end = m.data + uint64(len(t.data))
+	// Eight bytes more, so that a field that begins within the data may be read as a word.
+	m.end = (m.data + uint64(len(t.data)) + 15) &^ 7
 	if m.end-m.base > maxImage {
 		return m, ErrTooLarge
 	}
@@ -62,44 +59,72 @@ func (t *Tape) encode(a Arch, base uint64, header int) ([]byte, image, error) {
 		return nil, m, err
 	}
 	b := make([]byte, m.end-m.base)
+	return b, m, t.encodeTo(b, &m, a)
+}
+
+// encodeTo writes the tape's memory to b, every byte of it.
+func (t *Tape) encodeTo(b []byte, m *image, a Arch) error {
+	if len(t.ops) == 0 {
+		return errors.New("tape: there is no operation on it")
+	}
 	for i := range t.ops {
-		if err := t.encodeOp(b[m.opAddr(i)-m.base:], &m, a, i); err != nil {
-			return nil, m, err
+		if err := t.encodeOp(b[m.opAddr(i)-m.base:], m, a, i); err != nil {
+			return err
 		}
 	}
+	clear(b[m.opAddr(len(t.ops))-m.base : m.words-m.base])
 	for i, w := range t.words {
-		binary.LittleEndian.PutUint64(b[m.words-m.base+uint64(i)*8:], m.value(w))
+		v, err := t.value(m, w)
+		if err != nil {
+			return err
+		}
+		binary.LittleEndian.PutUint64(b[m.words-m.base+uint64(i)*8:], v)
 	}
-	copy(b[m.data-m.base:], t.data)
+	clear(b[m.zeroWord()-m.base : m.data-m.base])
+	clear(b[int(m.data-m.base)+copy(b[m.data-m.base:], t.data):])
 	for off, fields := range t.structs {
 		for i, f := range fields {
-			if f.kind != argConst {
-				binary.LittleEndian.PutUint64(b[m.data-m.base+uint64(off+8*i):], m.value(f))
+			if f.kind == argConst {
+				continue
 			}
+			if f.kind != argAddr && f.kind != argSelf {
+				return fmt.Errorf("tape: field %d of a structure is a word that is known only at run time; store it with To(Field(%d))", i, 8*i)
+			}
+			v, err := t.value(m, f)
+			if err != nil {
+				return err
+			}
+			binary.LittleEndian.PutUint64(b[m.data-m.base+uint64(off+8*i):], v)
 		}
 	}
-	return b, m, nil
+	return nil
 }
 
 // value is what a word holds when the tape starts.
-func (m *image) value(a Arg) uint64 {
+func (t *Tape) value(m *image, a Arg) (uint64, error) {
 	switch a.kind {
 	case argConst:
-		return a.n
+		return a.n, nil
 	case argAddr:
-		return m.data + a.n
+		if a.n > uint64(len(t.data)) {
+			return 0, fmt.Errorf("tape: an address %d bytes into %d bytes of data", int64(a.n), len(t.data))
+		}
+		return m.data + a.n, nil
 	case argSelf:
-		return headerAddr
+		return headerAddr, nil
 	}
-	return 0
+	return 0, nil
 }
 
-// place is the address of the word that an argument or result lives in.
-func (m *image) place(a Arg) uint64 {
-	if a.kind == argField {
-		return m.data + a.n
+// place is the address of the word that a result goes to or an argument is read from.
+func (t *Tape) place(m *image, a Arg) (uint64, error) {
+	switch {
+	case a.kind == argField && a.n < uint64(len(t.data)):
+		return m.data + a.n, nil
+	case a.kind == argSlot && a.n < uint64(len(t.words)) && t.words[a.n].kind == argSlot:
+		return m.words + a.n*8, nil
 	}
-	return m.words + a.n*8
+	return 0, errors.New("it is neither a slot nor a field of this tape")
 }
 
 func (t *Tape) encodeOp(b []byte, m *image, a Arch, i int) error {
@@ -108,8 +133,11 @@ func (t *Tape) encodeOp(b []byte, m *image, a Arch, i int) error {
 	put(0, uint64(uint32(o.call.number(a))))
 	for j, w := range o.args {
 		addr := m.zeroWord()
-		if o.fields[j].kind == argField {
-			addr = m.place(o.fields[j])
+		if o.fields[j].kind != argNone {
+			var err error
+			if addr, err = t.place(m, o.fields[j]); err != nil {
+				return fmt.Errorf("tape: operation %d (%v), argument %d: %w", i, o.call, j, err)
+			}
 		} else if w != noWord {
 			addr = m.words + uint64(w)*8
 		}
@@ -118,7 +146,10 @@ func (t *Tape) encodeOp(b []byte, m *image, a Arch, i int) error {
 	put(28, uint64(o.allow))
 	result := m.junkWord()
 	if o.result.kind != argNone {
-		result = m.place(o.result)
+		var err error
+		if result, err = t.place(m, o.result); err != nil {
+			return fmt.Errorf("tape: operation %d (%v), result: %w", i, o.call, err)
+		}
 	}
 	put(32, result)
 	next, err := t.target(m, o.then, i)
@@ -139,6 +170,9 @@ func (t *Tape) encodeOp(b []byte, m *image, a Arch, i int) error {
 func (t *Tape) target(m *image, l Label, i int) (uint64, error) {
 	at := i + 1
 	if l != noLabel {
+		if l < 0 || int(l) >= len(t.labels) {
+			return 0, fmt.Errorf("tape: operation %d branches to a label of another tape", i)
+		}
 		at = t.labels[l].at
 		if f := t.labels[l].far; f != 0 {
 			return f, nil
@@ -175,17 +209,10 @@ func (t *Tape) Link() (*Program, error) {
 	return &Program{code, b, m, len(t.ops)}, nil
 }
 
-// LinkArena resolves every address for memory mapped at ArenaAddr, without interpreter or header.
-// It returns the bytes to put there; operation 0 lies at their start.
-func (t *Tape) LinkArena() ([]byte, error) {
-	b, _, err := t.encode(Native, ArenaAddr, 0)
-	return b, err
-}
-
-// Op is the index of the operation at an address, or -1.
-func (p *Program) op(addr uint64) int {
-	i := int64(addr) - int64(p.mem.ops)
-	if i < 0 || i%opSize != 0 || i/opSize >= int64(p.count) {
+// op is the index of the operation at an address, of count that there are.
+func (m *image) op(addr uint64, count int) int {
+	i := int64(addr) - int64(m.ops)
+	if i < 0 || i%opSize != 0 || i/opSize >= int64(count) {
 		return -1
 	}
 	return int(i / opSize)

@@ -19,6 +19,7 @@ var (
 		{sys.O_WRONLY, "O_WRONLY"}, {sys.O_RDWR, "O_RDWR"}, {sys.O_CREAT, "O_CREAT"}, {sys.O_EXCL, "O_EXCL"},
 		{sys.O_NOCTTY, "O_NOCTTY"}, {sys.O_TRUNC, "O_TRUNC"}, {sys.O_APPEND, "O_APPEND"},
 		{sys.O_NONBLOCK, "O_NONBLOCK"}, {sys.O_CLOEXEC, "O_CLOEXEC"}, {sys.O_PATH, "O_PATH"},
+		{sys.O_DIRECTORY, "O_DIRECTORY"}, {sys.O_NOFOLLOW, "O_NOFOLLOW"},
 	}
 	cloneNames = []flagName{
 		{sys.CLONE_VM, "CLONE_VM"}, {sys.CLONE_VFORK, "CLONE_VFORK"}, {sys.CLONE_PARENT, "CLONE_PARENT"},

@@ -162,7 +162,7 @@ func (t *Tape) MoveMount(from, dir Arg, path string, flags int) Op {
 
 // MountSetattr changes the attributes of a mount.
 func (t *Tape) MountSetattr(dir Arg, path string, flags int, set, clear, propagation uint64, userns Arg) Op {
-	attr := t.Words(Uint(set), Uint(clear), Uint(propagation), Int(0))
+	attr := t.Words(Uint(set), Uint(clear), Uint(propagation), userns)
 	return t.add(mount_setattr, dir, t.Str(path).Addr(), Int(flags), attr.Addr(), Int(attr.Len()))
 }
 
@@ -301,3 +301,6 @@ func (t *Tape) PidfdOpen(pid Arg) Op { return t.add(pidfd_open, pid, Int(0)) }
 
 // ClockGettime stores seconds and nanoseconds of a clock.
 func (t *Tape) ClockGettime(clock int, at Arg) Op { return t.add(clock_gettime, Int(clock), at) }
+
+// Fstatfs describes the filesystem of an open file; the type is the first word of buf.
+func (t *Tape) Fstatfs(fd Arg, buf Ref) Op { return t.add(fstatfs, fd, buf.Addr()) }

@@ -19,7 +19,7 @@ type Tape struct {
 type op struct {
 	call    Call
 	args    [6]int // indexes of words; noWord for none
-	fields  [6]Arg // set where the argument is a field of a structure
+	fields  [6]Arg // set where the argument is a field of a structure, or no word of this tape
 	nargs   int
 	allow   int // errno that counts as success
 	result  Arg // kind argNone, argSlot or argField
@@ -54,6 +54,17 @@ func New() *Tape {
 		onError: noLabel,
 	}
 	return t
+}
+
+// Reset empties the tape and keeps its memory for the next one.
+func (t *Tape) Reset() {
+	clear(t.structs)
+	clear(t.consts)
+	clear(t.strs)
+	clear(t.ops) // they hold remarks
+	t.ops, t.words, t.names = t.ops[:0], t.words[:0], t.names[:0]
+	t.data, t.labels = t.data[:0], t.labels[:0]
+	t.section, t.onError = 0, noLabel
 }
 
 // Label names an operation that others branch to. Labels are made before or after what they name.
@@ -94,6 +105,9 @@ func (t *Tape) SectionOf(i int) int {
 	}
 	return t.ops[i].section
 }
+
+// NoteOf is the remark on operation i.
+func (t *Tape) NoteOf(i int) string { return t.ops[i].note }
 
 // CallOf is the system call of operation i.
 func (t *Tape) CallOf(i int) Call { return t.ops[i].call }
@@ -149,6 +163,9 @@ func (t *Tape) word(a Arg) (int, Arg) {
 	case argField:
 		return noWord, a
 	case argSlot:
+		if a.n >= uint64(len(t.words)) || t.words[a.n].kind != argSlot {
+			return noWord, a // a slot of another tape: Link says so
+		}
 		return int(a.n), Arg{}
 	}
 	k := constant{a.kind, a.n}

@@ -1,0 +1,140 @@
+package caisson
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/caisson-go/caisson/internal/sys"
+)
+
+// A container's directory is containers/ID below the state directory. Its program holds a lock on it
+// while the container is open; flock(2) locks end with their process, however it ends. A directory that
+// nobody holds belonged to a program that was killed, and is cleared by the next engine to come.
+
+// containerDir makes and locks the directory of a container.
+func (e *Engine) containerDir(r *request, u *undo) (string, error) {
+	base, err := e.containers()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(base, r.id)
+	lock, err := makeLocked(dir)
+	if err != nil {
+		return "", &Error{"mkdir", dir, err, ""}
+	}
+	u.push(func() error {
+		defer func() { _ = lock.Close() }()
+		return removeTree(dir)
+	})
+	return dir, nil
+}
+
+// makeLocked makes a directory and locks it. Between the two another program's sweep may take it for
+// abandoned and remove it; then it is made again.
+func makeLocked(dir string) (*os.File, error) {
+	for {
+		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		lock, err := lockDir(dir)
+		if err == nil {
+			if _, err = os.Lstat(dir); err == nil {
+				return lock, nil
+			}
+			_ = lock.Close()
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !sys.Held(err) {
+			return nil, err
+		}
+	}
+}
+
+// containers is the directory of all containers. The first time, what killed programs left is cleared.
+func (e *Engine) containers() (string, error) {
+	st := &e.state
+	st.opening.Lock()
+	defer st.opening.Unlock()
+	dir, err := e.dir()
+	if err != nil {
+		return "", err
+	}
+	base := filepath.Join(dir, "containers")
+	if st.swept {
+		return base, nil
+	}
+	if err := os.MkdirAll(base, 0o700); err != nil {
+		return "", &Error{"mkdir", base, err, "set Engine.Dir to a directory that you may write to"}
+	}
+	e.sweep(base)
+	st.swept = true
+	return base, nil
+}
+
+// sweep removes the directories and cgroups of containers whose program is gone.
+func (e *Engine) sweep(base string) {
+	entries, err := os.ReadDir(base)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		dir := filepath.Join(base, entry.Name())
+		lock, err := lockDir(dir)
+		if err != nil {
+			continue // somebody's
+		}
+		err = errors.Join(removeGroups(entry.Name()), removeTree(dir))
+		_ = lock.Close()
+		e.log().Info("cleared a container whose program is gone", "container", entry.Name(), "error", err)
+	}
+}
+
+// lockDir opens and locks a directory, or fails if another open file holds it.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := sys.TryLock(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// removeTree removes a container's directory. Most are small: the writable layer of a program that wrote
+// nothing is four empty directories, for which asking what is in them costs more than removing them.
+func removeTree(dir string) error {
+	for _, d := range []string{"work/work", "work", "upper", ""} {
+		err := syscall.Rmdir(filepath.Join(dir, d))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return removeAll(dir)
+		}
+	}
+	return nil
+}
+
+// removeAll removes a tree in which the overlay left directories without permissions (work/work is 000).
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() {
+			_ = os.Chmod(path, 0o700)
+			if err != nil {
+				return removeAllBelow(path)
+			}
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
+}
+
+// removeAllBelow tries once more where a directory could not be read.
+func removeAllBelow(path string) error {
+	_ = os.RemoveAll(path)
+	return nil
+}

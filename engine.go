@@ -1,0 +1,99 @@
+package caisson
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+)
+
+// Engine is one state directory with the images, containers and settings that belong together. The zero
+// value works. Several engines in a program, and several programs on one directory, are fine. An Engine
+// must not be copied after its first use.
+type Engine struct {
+	// Dir is the state directory, made with mode 0700. Empty: /var/lib/caisson for root, else
+	// $XDG_DATA_HOME/caisson, else ~/.local/share/caisson.
+	Dir string
+
+	// Keychain finds the credentials of registries. Nil: Docker's config.json and credential helpers.
+	Keychain authn.Keychain
+
+	// Insecure are the registries, by host or host:port, that may be plain HTTP or unverified.
+	Insecure []string
+
+	// Logger receives what the engine does. Nil: silent.
+	Logger *slog.Logger
+
+	state engineState
+}
+
+// engineState is what an engine finds out once.
+type engineState struct {
+	support  sync.Once
+	host     *Support
+	hostErr  error
+	opening  sync.Mutex
+	swept    bool
+	kernelMu sync.Mutex
+	kernel   *Kernel // what was learnt by failing
+}
+
+// dir is the state directory.
+func (e *Engine) dir() (string, error) {
+	switch {
+	case e.Dir != "":
+		return filepath.Abs(e.Dir)
+	case os.Geteuid() == 0:
+		return "/var/lib/caisson", nil
+	case os.Getenv("XDG_DATA_HOME") != "":
+		return filepath.Join(os.Getenv("XDG_DATA_HOME"), "caisson"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", &Error{"open", "state directory", err, "set Engine.Dir"}
+	}
+	return filepath.Join(home, ".local", "share", "caisson"), nil
+}
+
+// log is the logger, never nil.
+func (e *Engine) log() *slog.Logger {
+	if e.Logger != nil {
+		return e.Logger
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+// New is a container of a spec. Nothing happens before Start. An image that Spec.Image names must be
+// known to this engine by then.
+func (e *Engine) New(spec Spec) *Container {
+	return &Container{Spec: spec, engine: e}
+}
+
+// Host is this machine's own root filesystem, read-only below the container's writable layer, which is
+// in memory. Every directory of the root directory is there but /home, /media, /mnt, /root, /run and
+// /tmp, which are empty; this engine's state directory and the files that hold the host's secrets, such
+// as /etc/shadow and private keys, are not. What a bind mount should show must be asked for in Spec.Mounts.
+//
+// Nothing is pulled or copied, and nothing can fail before Start.
+func (e *Engine) Host() *Image { return &Image{engine: e, id: hostImage} }
+
+// RootFS is a directory as an image without settings: the root filesystem of a container, read-only
+// below its writable layer. The directory must not change while containers use it.
+//
+// Errors: *Error if dir is not a directory.
+func (e *Engine) RootFS(dir string) (*Image, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, &Error{"open", dir, err, ""}
+	}
+	info, err := os.Stat(abs)
+	if err != nil {
+		return nil, &Error{"open", abs, err, ""}
+	}
+	if !info.IsDir() {
+		return nil, &Error{"open", abs, errNotDirectory, "a root filesystem is a directory; Engine.Pull gets images"}
+	}
+	return &Image{engine: e, id: dirImage + abs}, nil
+}

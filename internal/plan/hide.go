@@ -1,0 +1,85 @@
+package plan
+
+import (
+	"github.com/caisson-go/caisson/internal/sys"
+	"github.com/caisson-go/caisson/internal/tape"
+)
+
+// What /proc and /sys tell that a container has no business with: physical addresses, keys, other
+// containers' timers and interrupts, firmware. Docker's list, and what it leaves readable that helps
+// an attack on the kernel or a neighbour.
+var (
+	maskedFiles = []string{
+		"/proc/kcore", "/proc/keys", "/proc/key-users", "/proc/kmsg", "/proc/kallsyms", "/proc/latency_stats",
+		"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/interrupts", "/proc/modules",
+		"/proc/config.gz", "/proc/pagetypeinfo", "/proc/kpagecount", "/proc/kpageflags", "/proc/kpagecgroup",
+		"/proc/slabinfo", "/proc/vmallocinfo", "/proc/iomem", "/proc/ioports", "/sys/kernel/notes",
+	}
+	maskedDirs = []string{
+		"/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+		"/sys/kernel/debug", "/sys/kernel/tracing", "/sys/kernel/security", "/sys/fs/bpf", "/sys/module",
+	}
+	readOnly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+)
+
+// hide covers paths of /proc and /sys. It comes before any mount of the caller's, so that /dev/null and
+// the paths are what this plan made. What a kernel does not have needs no cover (ENOENT).
+func (b *builder) hide() {
+	if b.c.Namespaces.Mount.Mode != New {
+		return
+	}
+	b.step("mask", "files of /proc and /sys under /dev/null", "runtime-spec, config-linux.md, \"Masked Paths\"")
+	for _, f := range maskedFiles {
+		b.Mount("/dev/null", f, "", sys.MS_BIND, "").Allow(sys.ENOENT)
+	}
+	b.step("mask", "directories of /proc and /sys under one empty tmpfs", "runtime-spec, config-linux.md, \"Masked Paths\"")
+	empty := b.filesystem("tmpfs", apiAttrs|sys.MOUNT_ATTR_RDONLY, param{"size", "4k"}, param{"mode", "555"})
+	for _, d := range maskedDirs {
+		b.maskDir(empty, d)
+	}
+	b.Close(empty)
+	b.step("read-only", "paths of /proc", "runtime-spec, config-linux.md, \"Readonly Paths\"")
+	for _, f := range readOnly {
+		next := b.Label("")
+		b.Mount(f, f, "", sys.MS_BIND|sys.MS_REC, "").Else(next)
+		b.MountSetattr(tape.Cwd, f, 0, sys.MOUNT_ATTR_RDONLY, 0, 0, tape.Int(0))
+		b.Mark(next)
+	}
+}
+
+// maskDir attaches a copy of the empty filesystem; a detached one is attached but once. A directory that
+// is missing is tried first, because a copy costs more than finding out.
+func (b *builder) maskDir(empty tape.Arg, dir string) {
+	next := b.Label("")
+	at, fd := b.Slot("at"), b.Slot("mask")
+	b.Openat(tape.Cwd, dir, sys.O_PATH|sys.O_CLOEXEC, 0).To(at).Else(next)
+	b.OpenTree(empty, "", sys.OPEN_TREE_CLONE|sys.AT_EMPTY_PATH).To(fd)
+	b.MoveMount(fd, at, "", sys.MOVE_MOUNT_T_EMPTY_PATH)
+	b.Mark(next)
+}
+
+// etc puts generated files over those of the image. They live in the memory of /dev, have no name there,
+// and are mounted on the files themselves: on a symbolic link too, which is not followed.
+func (b *builder) etc() {
+	if len(b.c.Etc) == 0 || b.c.Namespaces.Mount.Mode != New {
+		return
+	}
+	b.step("bind", "generated files on /etc", "hosts(5), hostname(5), resolv.conf(5)")
+	dir := b.Slot("etc")
+	b.Mkdirat(tape.Cwd, "/etc", 0o755).Allow(sys.EEXIST)
+	b.Openat2(tape.Cwd, "/etc", sys.O_PATH|sys.O_CLOEXEC, 0, sys.RESOLVE_NO_MAGICLINKS).To(dir)
+	for _, f := range b.c.Etc {
+		fd, mnt := b.Slot("file"), b.Slot(f.Name)
+		name := ".etc-" + f.Name
+		b.Openat(b.dev, name, sys.O_CREAT|sys.O_EXCL|sys.O_WRONLY|sys.O_CLOEXEC, 0o644).To(fd)
+		b.Write(fd, f.Content)
+		b.Close(fd)
+		b.OpenTree(b.dev, name, sys.OPEN_TREE_CLONE).To(mnt)
+		// Where the image's directory belongs to nobody we are, what is not there stays so.
+		next := b.Label("")
+		b.Mknodat(dir, f.Name, sys.S_IFREG|0o644, 0).Allow(sys.EEXIST).Else(next)
+		b.MoveMount(mnt, dir, f.Name, 0)
+		b.Mark(next)
+		b.Unlinkat(b.dev, name, 0)
+	}
+}

@@ -1,0 +1,179 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/caisson-go/caisson/internal/sys"
+	"github.com/caisson-go/caisson/internal/tape"
+)
+
+// kind ties a kind of namespace to its flag and name.
+type kind struct {
+	flag uint64
+	name string // as in /proc/PID/ns, namespaces(7)
+}
+
+var (
+	kindUser   = kind{sys.CLONE_NEWUSER, "user"}
+	kindCgroup = kind{sys.CLONE_NEWCGROUP, "cgroup"}
+	kindIPC    = kind{sys.CLONE_NEWIPC, "ipc"}
+	kindUTS    = kind{sys.CLONE_NEWUTS, "uts"}
+	kindNet    = kind{sys.CLONE_NEWNET, "net"}
+	kindPID    = kind{sys.CLONE_NEWPID, "pid"}
+	kindMount  = kind{sys.CLONE_NEWNS, "mnt"}
+	kindTime   = kind{sys.CLONE_NEWTIME, "time"}
+)
+
+type choice struct {
+	kind
+	Namespace
+}
+
+// all lists the choices in the order in which they are joined: the user namespace, which gives the
+// rights to join the others, is not among them, and the mount namespace, which changes what paths mean, is last.
+func (n *Namespaces) all() []choice {
+	return []choice{
+		{kindCgroup, n.Cgroup}, {kindIPC, n.IPC}, {kindUTS, n.UTS}, {kindNet, n.Net},
+		{kindTime, n.Time}, {kindPID, n.PID}, {kindMount, n.Mount},
+	}
+}
+
+func joins(n *Namespaces) []string {
+	var list []string
+	if n.User.Mode == UserJoin {
+		list = append(list, "user "+n.User.Object)
+	}
+	for _, c := range n.all() {
+		if c.Mode == Join {
+			list = append(list, c.name+" "+c.Object)
+		}
+	}
+	return list
+}
+
+// fresh are the flags of the namespaces to make, without the user namespace.
+func (n *Namespaces) fresh() uint64 {
+	var flags uint64
+	for _, c := range n.all() {
+		if c.Mode == New {
+			flags |= c.flag
+		}
+	}
+	return flags
+}
+
+func cloneNames(flags uint64) string {
+	var names []string
+	n := Namespaces{}
+	for _, c := range append([]choice{{kind: kindUser}}, n.all()...) {
+		if flags&c.flag != 0 {
+			names = append(names, c.name)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// namespaces brings the process into its namespaces.
+//
+// Where none is joined and there is no user namespace, the process is started in them by clone(2)
+// itself. Else the tape joins and makes them, and then makes the container's first process with
+// CLONE_PARENT, so that it is the host program's own child.
+func (b *builder) namespaces() {
+	n := &b.c.Namespaces
+	fresh := n.fresh()
+	if len(b.p.Joins) == 0 && n.User.Mode == UserHost && fresh&sys.CLONE_NEWTIME == 0 {
+		b.p.CloneFlags = uintptr(fresh)
+		return
+	}
+	b.p.Staged = true
+	b.join()
+	b.user()
+	if fresh&sys.CLONE_NEWTIME != 0 {
+		// A time namespace holds the children of its maker, as a pid namespace does; time_namespaces(7).
+		b.step("unshare", "time", "unshare(2), time_namespaces(7)")
+		b.Unshare(sys.CLONE_NEWTIME)
+		fresh &^= sys.CLONE_NEWTIME
+	}
+	b.stage(fresh)
+}
+
+func (b *builder) join() {
+	fd := b.p.FDs.Joins
+	n := &b.c.Namespaces
+	if n.User.Mode == UserJoin {
+		b.step("setns", "user "+n.User.Object, "setns(2), user_namespaces(7)")
+		b.Setns(tape.Int(fd), sys.CLONE_NEWUSER)
+		fd++
+		b.become0()
+	}
+	for _, c := range n.all() {
+		if c.Mode == Join {
+			b.step("setns", c.name+" "+c.Object, "setns(2)")
+			b.Setns(tape.Int(fd), int(c.flag))
+			fd++
+		}
+	}
+}
+
+// become0 takes the ids of the user namespace's root.
+func (b *builder) become0() {
+	b.Setresgid(0)
+	b.Setresuid(0)
+	// An exec or a tracer must not see the host program's rights; CVE-2016-9962.
+	b.Prctl(sys.PR_SET_DUMPABLE, tape.Int(0))
+}
+
+// user makes the user namespace and fills its id maps; user_namespaces(7).
+func (b *builder) user() {
+	u := &b.c.Namespaces.User
+	switch u.Mode {
+	case UserOneID:
+		b.step("unshare", "user", "user_namespaces(7)")
+		b.Unshare(sys.CLONE_NEWUSER)
+		b.step("map", fmt.Sprintf("uid 0 -> %d, gid 0 -> %d", u.UID, u.GID),
+			"user_namespaces(7): without privilege one id, and only once setgroups(2) is denied")
+		b.put("/proc/self/setgroups", "deny")
+		b.put("/proc/self/uid_map", fmt.Sprintf("0 %d 1\n", u.UID))
+		b.put("/proc/self/gid_map", fmt.Sprintf("0 %d 1\n", u.GID))
+	case UserRanges:
+		b.step("unshare", "user", "user_namespaces(7)")
+		b.Unshare(sys.CLONE_NEWUSER)
+		b.step("map", "ids by the host program", "newuidmap(1), newgidmap(1); or /proc/PID/uid_map by root")
+		b.Write(tape.Int(b.p.FDs.Control), "m")
+		answer := b.Zero(8)
+		got := b.Slot("answer")
+		b.Read(tape.Int(b.p.FDs.Control), tape.Ref(answer)).To(got)
+		mapped := b.Label("mapped")
+		b.If(got, tape.Int(0), b.fail, mapped)
+		b.Mark(mapped)
+		b.become0()
+	case UserHost, UserJoin:
+	}
+}
+
+// put writes a string to a file that exists.
+func (b *builder) put(path, s string) {
+	fd := b.Slot("fd")
+	b.Openat(tape.Cwd, path, sys.O_WRONLY|sys.O_CLOEXEC, 0).To(fd)
+	b.Write(fd, s)
+	b.Close(fd)
+}
+
+// stage makes the container's first process and ends this one.
+func (b *builder) stage(flags uint64) {
+	what := "the container's first process"
+	if flags != 0 {
+		what += ", " + cloneNames(flags)
+	}
+	b.step("clone3", what, "clone(2), CLONE_PARENT: a child of the host program")
+	pid := b.Words(tape.Int(0))
+	child, parent := b.Label("container"), b.Label("stage")
+	b.Clone3(flags|sys.CLONE_PARENT, 0, tape.Int(0)).To(pid.Field(0))
+	b.If(pid.Field(0), tape.Int(0), child, parent)
+	b.Mark(parent)
+	// A record with operation 0 is a pid; see launch.
+	b.WriteMem(tape.Int(b.p.FDs.Status), pid.Addr(), tape.FailureSize)
+	b.ExitGroup(tape.Int(0))
+	b.Mark(child)
+}

@@ -1,0 +1,31 @@
+package sys
+
+import "golang.org/x/sys/unix"
+
+// Capabilities that the library asks after; capabilities(7).
+const (
+	CAP_SYS_ADMIN    = unix.CAP_SYS_ADMIN
+	CAP_SYS_RESOURCE = unix.CAP_SYS_RESOURCE
+)
+
+// Filesystem types; statfs(2).
+const CGROUP2_SUPER_MAGIC = unix.CGROUP2_SUPER_MAGIC
+
+// HasCapability tells whether this thread has a capability in effect; capget(2).
+func HasCapability(capability int) bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return false
+	}
+	return data[capability/32].Effective&(1<<(capability%32)) != 0
+}
+
+// IsFilesystem tells whether a path lies in a filesystem of a type; statfs(2).
+func IsFilesystem(path string, magic int64) bool {
+	st, err := retry(func() (*unix.Statfs_t, error) {
+		var st unix.Statfs_t
+		return &st, unix.Statfs(path, &st)
+	})
+	return err == nil && int64(st.Type) == magic
+}
