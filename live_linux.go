@@ -20,7 +20,8 @@ type live struct {
 	tty     *os.File // the terminal's master
 	report  *os.File // where an init writes the program's status
 	timings []Timing
-	oom     func() bool // whether the memory limit was hit
+	group   *limitGroup // whose limits it is under
+	request *request    // what it was made from
 	undo    undo        // what close takes back
 
 	done   chan struct{} // closed when the process has been reaped
@@ -94,18 +95,23 @@ func (l *live) wait(ctx context.Context, delay time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	select {
+	case <-l.startFinish(delay):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return firstOf(l.exitError(), l.copyErr)
+}
+
+// startFinish waits, once and on the side, for the copying.
+func (l *live) startFinish(delay time.Duration) <-chan struct{} {
 	l.finish.Do(func() {
 		go func() {
 			l.copyErr = l.stdio.finish(delay)
 			close(l.copyDone)
 		}()
 	})
-	select {
-	case <-l.copyDone:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return firstOf(l.exitError(), l.copyErr)
+	return l.copyDone
 }
 
 // exitError says why the program ended, nil for status 0.
@@ -115,7 +121,7 @@ func (l *live) exitError() error {
 		return &Error{"wait4", itoa(l.proc.Pid), l.err, "did the host program wait for any child?"}
 	case l.status.Signaled():
 		sig := l.status.Signal()
-		return &ExitError{Code: 128 + int(sig), Signal: sig, OOM: sig == syscall.SIGKILL && l.oom != nil && l.oom()}
+		return &ExitError{Code: 128 + int(sig), Signal: sig, OOM: sig == syscall.SIGKILL && l.group.oom()}
 	case l.status.ExitStatus() != 0:
 		return &ExitError{Code: l.status.ExitStatus()}
 	}

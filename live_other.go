@@ -27,3 +27,4 @@ func (l *live) close() error                              { return nil }
 func (c *Container) stopSignal() (os.Signal, error)       { return nil, errNotLinux }
 func brokenPipe(error) bool                               { return false }
 func terminalGone(error) bool                             { return false }
+func (p *Process) start(context.Context) (*live, error)   { return nil, errNotLinux }

@@ -80,6 +80,7 @@ func (c *Container) launch(ctx context.Context, l *live, r *request, group *limi
 		}
 		err = s.run(ctx)
 		if err == nil {
+			l.request = r
 			return c.adopt(l, s, group)
 		}
 		if !c.engine.learn(err, r.support) {
@@ -97,7 +98,7 @@ func (c *Container) openStdio() (*stdio, error) {
 
 // adopt makes the started process the container's.
 func (c *Container) adopt(l *live, s *startup, group *limitGroup) error {
-	l.oom = group.oom
+	l.group = group
 	if l.tty != nil {
 		l.stdio.attach(l.tty, c.Stdin, c.Stdout)
 	}

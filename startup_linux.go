@@ -24,7 +24,7 @@ type startup struct {
 	support *Support
 	live    *live
 	files   []*os.File // the program's: standard and extra
-	joins   []*os.File // namespaces to join, behind them id maps; closed here
+	inside  *os.File   // the pidfd of the container to enter, or nil
 	cgroup  *os.File
 
 	program    *tape.Program
@@ -90,6 +90,14 @@ func (s *startup) open() (theirs []*os.File, err error) {
 			return theirs, &Error{"pipe", "exit status", err, ""}
 		}
 		s.live.report, theirs = r, append(theirs, w)
+	}
+	if s.inside != nil {
+		// A copy, because what is passed is closed here.
+		f, err := sys.Dup(s.inside)
+		if err != nil {
+			return theirs, &Error{"dup", "pidfd", err, ""}
+		}
+		return append(theirs, f), nil
 	}
 	joined, err := openNamespaces(s.plan.Joins)
 	return append(theirs, joined...), err

@@ -57,13 +57,16 @@ func (b *builder) network() {
 	}
 }
 
-// identity changes who the process is. All five sets of capabilities end up as said; capabilities(7).
-func (b *builder) identity() {
-	id := &b.c.Identity
-	b.workdir()
+// session leaves the host program's session and takes the container's terminal.
+func (b *builder) session() {
 	b.step("setsid", "a session without a terminal", "setsid(2): TIOCSTI cannot reach the host program's")
 	b.Setsid().Allow(sys.EPERM)
 	b.ownTerminal()
+}
+
+// identity changes who the process is. All five sets of capabilities end up as said; capabilities(7).
+func (b *builder) identity() {
+	id := &b.c.Identity
 	b.step("capabilities", capNames(b.c.Caps), "capabilities(7)")
 	for c := range maxCap + 1 {
 		if b.c.Caps&(1<<c) == 0 {
@@ -179,6 +182,9 @@ func (b *builder) init() {
 	b.If(pid, tape.Int(0), child, parent)
 	b.Mark(parent)
 	b.Prctl(sys.PR_SET_NAME, b.Str("init").Addr()).Ignore()
+	// Changing ids made the process undumpable; exec would undo that, but an init executes nothing, and
+	// who made the container could not enter it by this process; setns(2), ptrace(2).
+	b.Prctl(sys.PR_SET_DUMPABLE, tape.Int(1)).Ignore()
 	// Keep only the exit pipe, so that the program's own end of its output is the last.
 	exit := b.p.FDs.Exit
 	b.CloseRange(0, uint32(exit-1), 0).Ignore()

@@ -66,6 +66,7 @@ type builder struct {
 // Compile turns a description into a plan.
 func Compile(c *Config) (*Plan, error) {
 	b := newBuilder(c)
+	b.numbers()
 	b.begin()
 	b.namespaces()
 	b.detach()
@@ -76,6 +77,8 @@ func Compile(c *Config) (*Plan, error) {
 	b.attach()
 	b.terminal()
 	b.network()
+	b.workdir()
+	b.session()
 	b.identity()
 	b.execute()
 	b.end()
@@ -87,16 +90,26 @@ func newBuilder(c *Config) *builder {
 	b.p.Tape = b.Tape
 	b.fail = b.Label("fail")
 	b.OnError(b.fail)
-	b.numbers()
 	return b
 }
 
-// numbers assigns the descriptors: the program's own first, so that they need not move.
+// numbers decides which descriptors there are: the program's own first, so that they need not move.
 func (b *builder) numbers() {
+	b.p.Maps = b.c.Namespaces.User.Mode == UserRanges
+	b.p.Joins = joins(&b.c.Namespaces)
+	for _, m := range b.c.Mounts {
+		if m.IDMap {
+			b.p.IDMaps++
+		}
+	}
+	b.assign()
+}
+
+// assign gives each descriptor its number.
+func (b *builder) assign() {
 	n := 3 + b.c.ExtraFiles
 	fds := FDs{Status: n, Control: -1, Exit: -1}
 	n++
-	b.p.Maps = b.c.Namespaces.User.Mode == UserRanges
 	if b.p.Maps || b.c.TTY != nil {
 		fds.Control = n
 		n++
@@ -106,12 +119,6 @@ func (b *builder) numbers() {
 		n++
 	}
 	fds.Joins = n
-	b.p.Joins = joins(&b.c.Namespaces)
-	for _, m := range b.c.Mounts {
-		if m.IDMap {
-			b.p.IDMaps++
-		}
-	}
 	fds.Count = n + len(b.p.Joins) + b.p.IDMaps
 	b.p.FDs = fds
 }

@@ -29,3 +29,16 @@ func DupAbove(fd uintptr, least int) (int, error) {
 
 // CloseFD closes a descriptor that no os.File owns.
 func CloseFD(fd int) error { return os.NewSyscallError("close", unix.Close(fd)) }
+
+// Dup is another descriptor of the same open file, closed on exec.
+func Dup(f *os.File) (*os.File, error) {
+	var dup int
+	err := control(f, "fcntl", func(fd int) (err error) {
+		dup, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(dup), f.Name()), nil
+}

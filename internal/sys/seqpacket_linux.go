@@ -24,15 +24,28 @@ func SeqpacketPair(name string) (ours, theirs *os.File, err error) {
 	return ours, os.NewFile(uintptr(fds[1]), name), nil
 }
 
-// SendMessage sends one message, with a descriptor if fd is not negative.
-func SendMessage(s *os.File, b []byte, fd int) error {
-	c, err := s.SyscallConn()
+// SendMessage sends one message, with the descriptor of f if that is not nil.
+func SendMessage(s *os.File, b []byte, f *os.File) error {
+	if f == nil {
+		return sendMessage(s, b, nil)
+	}
+	// Not f.Fd, which would change the file to block.
+	c, err := f.SyscallConn()
 	if err != nil {
 		return err
 	}
-	var rights []byte
-	if fd >= 0 {
-		rights = unix.UnixRights(fd)
+	var sent error
+	err = c.Control(func(fd uintptr) { sent = sendMessage(s, b, unix.UnixRights(int(fd))) })
+	if err != nil {
+		return err
+	}
+	return sent
+}
+
+func sendMessage(s *os.File, b, rights []byte) error {
+	c, err := s.SyscallConn()
+	if err != nil {
+		return err
 	}
 	var sent error
 	err = c.Write(func(to uintptr) bool {

@@ -13,7 +13,7 @@ func SeqpacketPair(name string) (ours, theirs *os.File, err error) {
 }
 
 // SendMessage exists on Linux only.
-func SendMessage(s *os.File, b []byte, fd int) error { return errors.ErrUnsupported }
+func SendMessage(s *os.File, b []byte, f *os.File) error { return errors.ErrUnsupported }
 
 // ReceiveMessage exists on Linux only.
 func ReceiveMessage(s *os.File, b []byte) (n, fd int, err error) { return 0, -1, errors.ErrUnsupported }
