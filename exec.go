@@ -36,10 +36,11 @@ type Process struct {
 	Cancel         func() error
 	WaitDelay      time.Duration
 
-	container *Container
-	mu        sync.Mutex
-	live      *live
-	pipes     pipes
+	container  *Container
+	namespaces []*Namespace
+	mu         sync.Mutex
+	live       *live
+	pipes      pipes
 }
 
 // Exec is a further program in the container, which must run by the time of the program's Start.

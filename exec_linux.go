@@ -7,8 +7,15 @@ import (
 	"github.com/caisson-go/caisson/internal/plan"
 )
 
-// start runs the program in the container of its process.
-func (p *Process) start(ctx context.Context) (_ *live, err error) {
+// start runs the program in the container of its process, or in its namespaces.
+func (p *Process) start(ctx context.Context) (*live, error) {
+	if len(p.namespaces) > 0 {
+		compiled, config, files, err := p.joinedPlan()
+		if err != nil {
+			return nil, err
+		}
+		return p.launch(ctx, &startup{plan: compiled, config: config, engine: &Engine{}, join: files}, &live{})
+	}
 	c := p.container
 	if c == nil {
 		return nil, errNoContainer
@@ -28,14 +35,17 @@ func (p *Process) start(ctx context.Context) (_ *live, err error) {
 	if err != nil {
 		return nil, &Error{"plan", p.Args[0], err, ""}
 	}
-	l := &live{group: inside.group}
+	return p.launch(ctx, &startup{
+		plan: compiled, config: config, engine: c.engine, inside: inside, cgroup: inside.group.file(),
+	}, &live{group: inside.group, engine: c.engine})
+}
+
+// launch starts a process by a plan and connects it.
+func (p *Process) launch(ctx context.Context, s *startup, l *live) (_ *live, err error) {
 	if l.stdio, err = p.openStdio(); err != nil {
 		return nil, &Error{"open", "standard files", err, ""}
 	}
-	s := &startup{
-		plan: compiled, config: config, engine: c.engine, live: l, inside: inside.proc.Pidfd(),
-		files: append(l.stdio.child[:], p.ExtraFiles...), cgroup: inside.group.file(),
-	}
+	s.live, s.files = l, append(l.stdio.child[:], p.ExtraFiles...)
 	if err := s.run(ctx); err != nil {
 		l.stdio.abort()
 		return nil, err

@@ -5,6 +5,8 @@ package caisson
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"net"
 	"os"
 	"time"
 )
@@ -28,3 +30,19 @@ func (c *Container) stopSignal() (os.Signal, error)       { return nil, errNotLi
 func brokenPipe(error) bool                               { return false }
 func terminalGone(error) bool                             { return false }
 func (p *Process) start(context.Context) (*live, error)   { return nil, errNotLinux }
+
+func (l *live) socket(context.Context, int, int) (*os.File, error)      { return nil, errNotLinux }
+func (n *Namespace) socket(context.Context, int, int) (*os.File, error) { return nil, errNotLinux }
+
+type socketMaker func(ctx context.Context, domain, kind int) (*os.File, error)
+
+func dialIn(context.Context, socketMaker, string, string) (net.Conn, error) { return nil, errNotLinux }
+func listenIn(context.Context, socketMaker, string, string) (net.Listener, error) {
+	return nil, errNotLinux
+}
+func newNamespace(*os.File) (*Namespace, error)                        { return nil, errNotLinux }
+func makeNamespace(context.Context, NamespaceKind) (*Namespace, error) { return nil, errNotLinux }
+func inode(fs.FileInfo) uint64                                         { return 0 }
+func (o *Overlay) mount(string) error                                  { return errors.ErrUnsupported }
+func unmount(string) error                                             { return errors.ErrUnsupported }
+func overlayHint(error) string                                         { return "" }

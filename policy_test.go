@@ -84,7 +84,7 @@ func exampleRule() policy.ExampleRule {
 		},
 		// Methods that the standard library calls, or that do what they always do.
 		Methods: []string{
-			"String", "Error", "Unwrap", "Is", "As", "Format", "GoString", "LogValue", "Close",
+			"String", "Error", "Unwrap", "Is", "As", "Format", "GoString", "LogValue", "Close", "ID", "Name", "Ref", "Pid",
 			"MarshalJSON", "UnmarshalJSON", "MarshalText", "UnmarshalText",
 		},
 		Exempt: map[string]string{},

@@ -15,7 +15,7 @@ import (
 // start builds the container: what is on disk and outside its namespaces first, then the process.
 // Whatever it makes it pushes on the undo stack, which becomes the container's.
 func (c *Container) start(ctx context.Context) (_ *live, err error) {
-	l := &live{}
+	l := &live{engine: c.engine}
 	defer func() {
 		if err != nil {
 			err = withCleanup(err, l.undo.run())

@@ -24,7 +24,8 @@ type startup struct {
 	support *Support
 	live    *live
 	files   []*os.File // the program's: standard and extra
-	inside  *os.File   // the pidfd of the container to enter, or nil
+	inside  *live      // the container to enter, or nil
+	join    []*os.File // open namespaces to join, which stay the caller's
 	cgroup  *os.File
 
 	program    *tape.Program
@@ -91,13 +92,20 @@ func (s *startup) open() (theirs []*os.File, err error) {
 		}
 		s.live.report, theirs = r, append(theirs, w)
 	}
+	given := s.join
 	if s.inside != nil {
+		given = []*os.File{s.inside.proc.Pidfd()}
+	}
+	for _, f := range given {
 		// A copy, because what is passed is closed here.
-		f, err := sys.Dup(s.inside)
+		dup, err := sys.Dup(f)
 		if err != nil {
-			return theirs, &Error{"dup", "pidfd", err, ""}
+			return theirs, &Error{"dup", f.Name(), err, "is it closed already?"}
 		}
-		return append(theirs, f), nil
+		theirs = append(theirs, dup)
+	}
+	if given != nil {
+		return theirs, nil
 	}
 	joined, err := openNamespaces(s.plan.Joins)
 	return append(theirs, joined...), err

@@ -69,15 +69,14 @@ func (b *builder) entryOverlay(e Entry, hidden []string) {
 	for _, h := range hidden {
 		b.whiteout(upper, h, made)
 	}
-	o := &overlay{
-		lower: []string{"/" + e.Name}, upper: memoryPath + upper, work: memoryPath + work,
-		userxattr: b.unprivileged(), features: &b.c.Features,
+	o := &Overlay{
+		Lower: []string{"/" + e.Name}, Upper: memoryPath + upper, Work: memoryPath + work, UserXattr: b.unprivileged(),
 	}
-	if params, ok := o.params(); ok {
+	if params, ok := o.Params(b.c.Features); ok {
 		b.MoveMount(b.filesystem("overlay", rootAttrs, params...), b.root, e.Name, 0)
 		return
 	}
-	b.Mount("overlay", rootPath+e.Name, "overlay", sys.MS_NOSUID|sys.MS_NODEV, o.options())
+	b.Mount("overlay", rootPath+e.Name, "overlay", sys.MS_NOSUID|sys.MS_NODEV, o.Options())
 }
 
 // whiteout hides a path of the lower layer: a character device 0:0 in the upper layer, which needs no

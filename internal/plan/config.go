@@ -80,6 +80,7 @@ type UserNamespace struct {
 	UID, GID uint32 // UserOneID: the host's ids that become 0
 	HasGID5  bool   // the group tty (5) is mapped
 	Object   string // UserJoin: what is joined
+	Lenient  bool   // UserJoin: stay who one is there, root or not
 }
 
 // RootKind says what the root filesystem is made of.
@@ -120,7 +121,7 @@ const (
 type Entry struct {
 	Name   string // without slash
 	Kind   EntryKind
-	Target string // of EntryLink
+	Target string   // of EntryLink
 	Mode   uint32   // of EntryEmpty
 	Below  []string // EntryOverlay: mounts below it to show too, relative to it
 }

@@ -39,22 +39,27 @@ func (b *builder) console() {
 	b.MoveMount(mnt, tape.Cwd, "/dev/console", 0)
 }
 
-// network brings loopback up; a new network namespace has it down. netdevice(7).
+// network settles what the new network and UTS namespace are like.
 func (b *builder) network() {
 	if b.c.Namespaces.Net.Mode == New {
-		b.step("ioctl", "lo up", "netdevice(7), network_namespaces(7)")
-		sock := b.Slot("socket")
-		b.Socket(sys.AF_INET, sys.SOCK_DGRAM|sys.SOCK_CLOEXEC, 0).To(sock)
-		request := make([]byte, 40) // struct ifreq: a name of 16 bytes, then the flags
-		copy(request, "lo")
-		request[16] = sys.IFF_UP | sys.IFF_RUNNING
-		b.Ioctl(sock, sys.SIOCSIFFLAGS, b.Bytes(request).Addr())
-		b.Close(sock)
+		b.loopback()
 	}
 	if b.c.Hostname != "" && b.c.Namespaces.UTS.Mode == New {
 		b.step("sethostname", b.c.Hostname, "sethostname(2), uts_namespaces(7)")
 		b.Sethostname(b.c.Hostname)
 	}
+}
+
+// loopback brings lo up; a new network namespace has it down. netdevice(7).
+func (b *builder) loopback() {
+	b.step("ioctl", "lo up", "netdevice(7), network_namespaces(7)")
+	sock := b.Slot("socket")
+	b.Socket(sys.AF_INET, sys.SOCK_DGRAM|sys.SOCK_CLOEXEC, 0).To(sock)
+	request := make([]byte, 40) // struct ifreq: a name of 16 bytes, then the flags
+	copy(request, "lo")
+	request[16] = sys.IFF_UP | sys.IFF_RUNNING
+	b.Ioctl(sock, sys.SIOCSIFFLAGS, b.Bytes(request).Addr())
+	b.Close(sock)
 }
 
 // session leaves the host program's session and takes the container's terminal.
@@ -76,7 +81,10 @@ func (b *builder) identity() {
 	b.Prctl(sys.PR_CAP_AMBIENT, tape.Int(sys.PR_CAP_AMBIENT_CLEAR))
 	b.step("identity", describeIdentity(id), "credentials(7)")
 	if id.SetGroups {
-		b.Setgroups(id.Groups)
+		op := b.Setgroups(id.Groups)
+		if b.c.Namespaces.User.Mode == UserJoin {
+			op.Allow(sys.EPERM).Note("a namespace of one id has denied it for good; user_namespaces(7)")
+		}
 	}
 	b.Setresgid(id.GID)
 	b.Setresuid(id.UID)

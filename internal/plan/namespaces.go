@@ -105,7 +105,9 @@ func (b *builder) join() {
 		b.step("setns", "user "+n.User.Object, "setns(2), user_namespaces(7)")
 		b.Setns(tape.Int(fd), sys.CLONE_NEWUSER)
 		fd++
-		b.become0()
+		if !n.User.Lenient {
+			b.become0()
+		}
 	}
 	for _, c := range n.all() {
 		if c.Mode == Join {

@@ -88,18 +88,18 @@ func (b *builder) memory() {
 
 func (b *builder) usesMemory() bool { return b.c.Root.Memory || b.c.Root.Kind == Composite }
 
-// param is one parameter of a filesystem; a value of "" makes it a flag.
-type param struct{ key, value string }
+// param is one parameter of a filesystem, key and value; a value of "" makes it a flag.
+type param = [2]string
 
 // filesystem makes a detached mount of a new filesystem; fsopen(2), fsmount(2).
 func (b *builder) filesystem(kind string, attrs int, params ...param) tape.Arg {
 	fs, mnt := b.Slot("fs"), b.Slot(kind)
 	b.Fsopen(kind).To(fs)
 	for _, p := range params {
-		if p.value == "" {
-			b.FsconfigFlag(fs, p.key)
+		if p[1] == "" {
+			b.FsconfigFlag(fs, p[0])
 		} else {
-			b.FsconfigString(fs, p.key, p.value)
+			b.FsconfigString(fs, p[0], p[1])
 		}
 	}
 	b.FsconfigCreate(fs)
@@ -111,91 +111,26 @@ func (b *builder) filesystem(kind string, attrs int, params ...param) tape.Arg {
 // layers mounts the overlay that is the container's root, over the host's root.
 func (b *builder) layers() {
 	r := &b.c.Root
-	o := overlay{lower: r.Lower, upper: r.Upper, work: r.Work, userxattr: b.unprivileged(), features: &b.c.Features}
+	o := Overlay{Lower: r.Lower, Upper: r.Upper, Work: r.Work, UserXattr: b.unprivileged()}
 	if r.Memory {
-		o.upper, o.work = memoryPath+"upper", memoryPath+"work"
+		o.Upper, o.Work = memoryPath+"upper", memoryPath+"work"
 		b.Mkdirat(b.tmpfs, "upper", 0o755)
 		b.Mkdirat(b.tmpfs, "work", 0o700)
 	}
-	b.step("overlay", "/ lower="+strings.Join(r.Lower, ":")+" upper="+o.upper, "Documentation/filesystems/overlayfs.rst")
-	if params, ok := o.params(); ok {
+	b.step("overlay", "/ lower="+strings.Join(r.Lower, ":")+" upper="+o.Upper, "Documentation/filesystems/overlayfs.rst")
+	if params, ok := o.Params(b.c.Features); ok {
 		b.root = b.filesystem("overlay", rootAttrs, params...)
 		b.MoveMount(b.root, tape.Cwd, "/", 0)
 		return
 	}
 	b.root = b.Slot("overlay")
-	b.Mount("overlay", "/", "overlay", sys.MS_NOSUID|sys.MS_NODEV, o.options())
+	b.Mount("overlay", "/", "overlay", sys.MS_NOSUID|sys.MS_NODEV, o.Options())
 	// The parent of the root is the root again, but with what is mounted on it; path_resolution(7).
 	b.OpenTree(tape.Cwd, "/..", 0).To(b.root)
 }
 
 // unprivileged tells whether filesystems are mounted with the rights of a new user namespace only.
 func (b *builder) unprivileged() bool { return b.c.Namespaces.User.Mode != UserHost }
-
-// overlay describes one overlay mount. Kernels before 6.5 know overlay by mount(2) alone, which takes
-// a path to attach it at and one page of options.
-type overlay struct {
-	lower       []string
-	upper, work string
-	userxattr   bool
-	features    *Features
-}
-
-// maxParam is what fsconfig(2) takes for a string, without the final NUL.
-const maxParam = 255
-
-// params is the overlay for fsconfig(2), if it can be said so.
-func (o *overlay) params() ([]param, bool) {
-	if !o.features.OverlayFsconfig || len(o.upper) > maxParam || len(o.work) > maxParam {
-		return nil, false
-	}
-	var params []param
-	if len(o.lower) == 1 || !o.features.OverlayLowerAdd {
-		list := escapeList(o.lower)
-		if len(list) > maxParam {
-			return nil, false
-		}
-		params = append(params, param{"lowerdir", list})
-	} else {
-		for i := len(o.lower) - 1; i >= 0; i-- {
-			if len(o.lower[i]) > maxParam {
-				return nil, false
-			}
-			params = append(params, param{"lowerdir+", o.lower[i]})
-		}
-	}
-	if o.upper != "" {
-		params = append(params, param{"upperdir", o.upper}, param{"workdir", o.work})
-	}
-	if o.userxattr {
-		params = append(params, param{"userxattr", ""})
-	}
-	return params, true
-}
-
-// options is the overlay for mount(2): one string, in which commas separate and layers go top to bottom.
-func (o *overlay) options() string {
-	comma := strings.NewReplacer(`\`, `\\`, ",", `\,`)
-	s := "lowerdir=" + strings.ReplaceAll(escapeList(o.lower), ",", `\,`)
-	if o.upper != "" {
-		s += ",upperdir=" + comma.Replace(o.upper) + ",workdir=" + comma.Replace(o.work)
-	}
-	if o.userxattr {
-		s += ",userxattr"
-	}
-	return s
-}
-
-// escapeList joins layers, given bottom to top, as lowerdir wants them: top to bottom, separated by
-// colons, with colons and backslashes of a path escaped.
-func escapeList(lower []string) string {
-	escape := strings.NewReplacer(`\`, `\\`, ":", `\:`)
-	parts := make([]string, len(lower))
-	for i, l := range lower {
-		parts[len(lower)-1-i] = escape.Replace(l)
-	}
-	return strings.Join(parts, ":")
-}
 
 // pivot makes the detached root the only root there is.
 func (b *builder) pivot() {

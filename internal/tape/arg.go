@@ -1,6 +1,9 @@
 package tape
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Arg is one argument of an operation: a constant, an address, or a word whose value is known only
 // when the tape runs.
@@ -108,7 +111,13 @@ func (t *Tape) Strings(list []string) Ref {
 }
 
 // Zero puts n zero bytes into the data, for a buffer.
-func (t *Tape) Zero(n int) Ref { return t.Bytes(make([]byte, n)) }
+func (t *Tape) Zero(n int) Ref {
+	t.align()
+	r := Ref{len(t.data), n}
+	t.data = slices.Grow(t.data, n)[:len(t.data)+n]
+	clear(t.data[r.off:]) // after Reset there is something
+	return r
+}
 
 func (t *Tape) align() {
 	for len(t.data)%8 != 0 {

@@ -27,3 +27,23 @@ func (t *Tape) RecvFD(sock Arg) (Op, Arg) {
 	header := t.Words(Null, Int(0), iov.Addr(), Int(1), control.Addr(), Int(lenOfOne), Int(0))
 	return t.add(recvmsg, sock, header.Addr(), Int(sys.MSG_CMSG_CLOEXEC)), control.Field(16)
 }
+
+// Rights is a descriptor to send that an earlier operation stores.
+type Rights struct{ control Ref }
+
+// Rights makes the place for a descriptor to send with SendRights: use FD with To, and as an argument.
+func (t *Tape) Rights() Rights {
+	const lenOfOne = 20 // CMSG_LEN(4)
+	return Rights{t.Words(Int(lenOfOne), Uint(sys.SOL_SOCKET|sys.SCM_RIGHTS<<32), Int(0))}
+}
+
+// FD is the word of the descriptor.
+func (r Rights) FD() Arg { return r.control.Field(16) }
+
+// SendRights sends the bytes of msg and the descriptor that was stored in r. Unlike SendFD it makes no copy of the
+// descriptor, so that closing it closes all that the process has of it.
+func (t *Tape) SendRights(sock Arg, msg string, r Rights) Op {
+	iov := t.Words(t.Str(msg).Addr(), Int(len(msg)))
+	header := t.Words(Null, Int(0), iov.Addr(), Int(1), r.control.Addr(), Int(r.control.Len()), Int(0))
+	return t.add(sendmsg, sock, header.Addr(), Int(sys.MSG_NOSIGNAL))
+}

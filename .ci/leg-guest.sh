@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# The same tests on Debian's older kernels, under qemu's software emulation, with every cgroup v2 controller.
+set -euo pipefail
+
+# The packages whose tests are run in the guest, and those among them that are not ready for it: this is the one place
+# to list them. Not ready is a test with a limit of time that does not ask testneed.Patience.
+packages=(. ./internal/...)
+not_ready='/internal/(account)$'
+
+# Debian's packages that always depend on the newest build of one kernel release.
+kernels=(linux-image-cloud-amd64 linux-image-6.12-cloud-amd64)
+
+work=$CI_WORK/guest
+mkdir -p "$work"
+go build -o "$work/guest" ./internal/guest
+mapfile -t packages < <(go list "${packages[@]}" | grep -Ev "$not_ready")
+for meta in "${kernels[@]}"; do
+	package=$(apt-cache depends "$meta" | awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ { print $2; exit }')
+	if [ -z "$package" ]; then
+		echo "the configured package sources do not have $meta"
+		exit 1
+	fi
+	echo "$package"
+	(cd "$work" && apt-get download -q -o APT::Sandbox::User=root "$package")
+	dpkg-deb -x "$work/$package"_*.deb "$work/$package"
+	TMPDIR=$work "$work/guest" -kernel "$work/$package"/boot/vmlinuz-* -modules "$work/$package"/lib/modules/* \
+		-busybox /bin/busybox -timeout 4m -testflags -test.short \
+		-as root=root,userns,cgroupv2 -as user=unprivileged,userns "${packages[@]}"
+done

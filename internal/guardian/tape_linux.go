@@ -1,0 +1,58 @@
+package guardian
+
+import (
+	"math"
+
+	"github.com/caisson-go/caisson/internal/sys"
+	"github.com/caisson-go/caisson/internal/tape"
+)
+
+// The guardian's descriptors. The host program's standard files are not among them: whoever reads the
+// host program's output must see its end when the host program ends.
+const (
+	hostFD  = iota // a pidfd of the host program
+	tableFD        // the table
+	readyFD        // a pipe to say that it waits
+	usedFDs
+)
+
+// processName is what ps shows; at most 15 bytes, PR_SET_NAME in prctl(2).
+const processName = "caisson-guard"
+
+// program waits for the host program's end, kills what is in the table and exits.
+func program() *tape.Tape {
+	t := tape.New()
+	broken := t.Label("broken")
+	t.OnError(broken)
+	t.Prctl(sys.PR_SET_NAME, t.Str(processName).Addr())
+	// What a terminal or a service manager sends to the host program's group is not meant for the
+	// guardian, whose work begins after it.
+	t.BlockSignals(sys.SIG_SETMASK, math.MaxUint64)
+	t.Setsid()
+	t.Chdir("/").Ignore() // or the host program's directory could not be unmounted
+	t.CloseRange(usedFDs, math.MaxUint32, 0)
+	t.Write(tape.Int(readyFD), "r")
+	t.Close(tape.Int(readyFD))
+
+	// A pidfd is readable once the last thread of its process has ended; pidfd_open(2).
+	// poll is not restarted after SIGSTOP and SIGCONT; signal(7).
+	ready, sweep := t.Slot("ready"), t.Label("sweep")
+	wait := t.Here("wait")
+	t.Ppoll(hostFD, tape.Null).Allow(sys.EINTR).To(ready)
+	t.If(ready, tape.Int(1), sweep, wait)
+
+	n, pid := t.Slot("n"), t.Zero(entrySize)
+	some, used, done := t.Label("some"), t.Label("used"), t.Label("done")
+	t.Mark(sweep)
+	t.Read(tape.Int(tableFD), pid).To(n)
+	t.If(n, tape.Int(entrySize), some, done)
+	t.Mark(some)
+	t.If(pid.Field(0), tape.Int(unused), sweep, used)
+	t.Mark(used)
+	t.Kill(pid.Field(0), tape.Int(sys.SIGKILL)).Then(sweep).Else(sweep)
+	t.Mark(done)
+	t.ExitGroup(tape.Int(0))
+	t.Mark(broken)
+	t.ExitGroup(tape.Int(1))
+	return t
+}

@@ -1,0 +1,92 @@
+package layer
+
+import "strings"
+
+// The names with a meaning of their own, from the image specification ("Whiteouts").
+const (
+	whiteoutPrefix = ".wh."
+	metaPrefix     = ".wh..wh." // aufs kept its own files under such names
+	opaqueMarker   = ".wh..wh..opq"
+)
+
+// kind is what the name of an entry says about it.
+type kind int
+
+const (
+	kindPlain    kind = iota
+	kindWhiteout      // hides base in the layers below
+	kindOpaque        // hides everything of dir in the layers below
+	kindIgnored       // bookkeeping of aufs
+)
+
+// entryName is a parsed name. Both parts are relative to the layer's root and free of "." and "..".
+type entryName struct {
+	dir  string // parent directory; "" is the root
+	base string // one component; "" for the root itself and for kindOpaque
+	kind kind
+}
+
+// parseName reads the name of an entry. Leading slashes and "./" are dropped, as every unpacker does. A ".." is
+// refused, not resolved: whether "a/../b" means b depends on what a is, so no honest builder writes it.
+func parseName(name string, l Limits) (entryName, error) {
+	if len(name) > l.Path {
+		return entryName{}, &LimitError{"bytes in a path", int64(l.Path)}
+	}
+	if name == "" || strings.ContainsRune(name, 0) {
+		return entryName{}, ErrName
+	}
+	var parts []string
+	for part := range strings.SplitSeq(name, "/") {
+		switch {
+		case part == "" || part == ".":
+			continue
+		case part == "..":
+			return entryName{}, ErrName
+		case len(part) > maxName:
+			return entryName{}, &LimitError{"bytes in a path component", maxName}
+		}
+		if parts = append(parts, part); len(parts) > l.Depth {
+			return entryName{}, &LimitError{"components in a path", int64(l.Depth)}
+		}
+	}
+	if len(parts) == 0 {
+		return entryName{}, nil // the root
+	}
+	last := len(parts) - 1
+	n := entryName{dir: strings.Join(parts[:last], "/"), base: parts[last]}
+	return n.classify(parts[:last])
+}
+
+// classify finds the whiteouts. parents are the components of n.dir.
+func (n entryName) classify(parents []string) (entryName, error) {
+	for _, p := range parents {
+		if strings.HasPrefix(p, metaPrefix) {
+			n.kind = kindIgnored
+			return n, nil
+		}
+		if strings.HasPrefix(p, whiteoutPrefix) {
+			return n, ErrName
+		}
+	}
+	hidden, isWhiteout := strings.CutPrefix(n.base, whiteoutPrefix)
+	switch {
+	case !isWhiteout:
+	case n.base == opaqueMarker:
+		n.base, n.kind = "", kindOpaque
+	case strings.HasPrefix(n.base, metaPrefix):
+		n.kind = kindIgnored
+	case hidden == "" || hidden == "." || hidden == "..":
+		return n, ErrName
+	default:
+		n.base, n.kind = hidden, kindWhiteout
+	}
+	return n, nil
+}
+
+// path joins the two parts.
+func (n entryName) path() string {
+	if n.dir == "" {
+		return n.base
+	}
+	return n.dir + "/" + n.base
+}

@@ -1,0 +1,77 @@
+package plan
+
+import (
+	"github.com/caisson-go/caisson/internal/sys"
+	"github.com/caisson-go/caisson/internal/tape"
+)
+
+// CompileSocket is a plan that makes a socket in a network namespace and sends it over the control
+// socket. The process ends then; a socket stays in the namespace it was made in, whoever has it
+// (network_namespaces(7)), so no thread of the host program ever needs to enter one.
+//
+// With inside the namespaces are those of a running container, by its pidfd; else Config.Namespaces
+// says which to join.
+func CompileSocket(c *Config, inside bool, domain, kind int) *Plan {
+	b := newBuilder(c)
+	if inside {
+		b.p.Joins = []string{"pidfd"}
+	} else {
+		b.p.Joins = joins(&c.Namespaces)
+	}
+	b.assign()
+	b.p.FDs.Control, b.p.FDs.Joins = b.p.FDs.Joins, b.p.FDs.Joins+1
+	b.p.FDs.Count++
+	b.begin()
+	if inside {
+		b.enter()
+	} else {
+		b.join()
+	}
+	b.step("socket", "in the network namespace", "socket(2), network_namespaces(7)")
+	sock := b.Slot("socket")
+	b.Socket(domain, kind|sys.SOCK_CLOEXEC|sys.SOCK_NONBLOCK, 0).To(sock)
+	b.SendFD(tape.Int(b.p.FDs.Control), "s", sock)
+	b.ExitGroup(tape.Int(0))
+	b.end()
+	return b.p
+}
+
+// CompileJoin is a plan that runs a program in namespaces that exist, with the host program's own
+// filesystem and rights.
+func CompileJoin(c *Config) (*Plan, error) {
+	b := newBuilder(c)
+	b.p.Joins, b.p.Staged = joins(&c.Namespaces), true
+	b.assign()
+	b.begin()
+	b.join()
+	b.terminal()
+	b.workdir()
+	b.stage(0)
+	b.session()
+	b.execute()
+	b.end()
+	return b.p, nil
+}
+
+// CompileHold is a plan that makes one namespace and waits on the control socket, so that the host
+// program can open it.
+func CompileHold(c *Config, flag uint64) *Plan {
+	b := newBuilder(c)
+	b.assign()
+	b.p.FDs.Control = b.p.FDs.Joins
+	b.p.FDs.Count++
+	b.begin()
+	b.user()
+	if flag != sys.CLONE_NEWUSER {
+		b.step("unshare", cloneNames(flag), "unshare(2)")
+		b.Unshare(int(flag))
+	}
+	if flag == sys.CLONE_NEWNET {
+		b.loopback()
+	}
+	b.Write(tape.Int(b.p.FDs.Control), "h")
+	b.Read(tape.Int(b.p.FDs.Control), b.Zero(8))
+	b.ExitGroup(tape.Int(0))
+	b.end()
+	return b.p
+}

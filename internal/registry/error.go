@@ -1,0 +1,87 @@
+package registry
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+var (
+	// ErrPlatform reports an image that there is not for the platform asked for.
+	ErrPlatform = errors.New("the image is not for this platform")
+
+	// ErrMediaType reports a layer in a format that this package does not read.
+	ErrMediaType = errors.New("unknown media type")
+
+	// ErrPlainHTTP reports a request without TLS to a host that is not listed as insecure.
+	ErrPlainHTTP = errors.New("plain HTTP to a host not listed as insecure")
+
+	// ErrTooLarge reports an answer or a layer beyond the size allowed.
+	ErrTooLarge = errors.New("larger than allowed")
+
+	// ErrReference reports a name that is no reference to an image.
+	ErrReference = errors.New("not a reference to an image")
+)
+
+// Error reports the step of a pull that failed. errors.Is sees through to fs.ErrNotExist (the registry has no such
+// image, or the policy is Never and the store has none), fs.ErrPermission (the registry wants other credentials), the
+// sentinels of this package and of packages store and layer, and the errno.
+type Error struct {
+	Op   string // "parse", "resolve", "manifest", "config", "layer", "store"
+	Ref  string // the reference
+	Err  error
+	Hint string // one remedy, if there is one
+}
+
+// Error names the step, the reference and the remedy.
+func (e *Error) Error() string {
+	msg := fmt.Sprintf("pull %.300q: %s: %v", e.Ref, e.Op, e.Err)
+	if e.Hint != "" {
+		msg += "; " + e.Hint
+	}
+	return msg
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// explain makes an *Error of what the registry client says, with the meaning of HTTP answers and a remedy.
+func explain(op, ref, host string, err error) error {
+	var known *Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	e := &Error{Op: op, Ref: ref, Err: err}
+	var answer *transport.Error
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &answer):
+		e.explainAnswer(answer, host)
+	case errors.Is(err, ErrPlainHTTP), errors.As(err, &record):
+		e.Hint = fmt.Sprintf("if plain HTTP to %s is acceptable, list it as insecure", host)
+	}
+	return e
+}
+
+func (e *Error) explainAnswer(answer *transport.Error, host string) {
+	switch answer.StatusCode {
+	case http.StatusNotFound:
+		e.Err = &classError{fs.ErrNotExist, e.Err}
+		e.Hint = "check the name and the tag"
+	case http.StatusUnauthorized, http.StatusForbidden:
+		e.Err = &classError{fs.ErrPermission, e.Err}
+		e.Hint = fmt.Sprintf("check the name, or log in with: docker login %s", host)
+	case http.StatusTooManyRequests:
+		e.Hint = fmt.Sprintf("the registry limits requests; wait, or log in with: docker login %s", host)
+	}
+}
+
+// classError adds a class to an error without changing what it says.
+type classError struct{ class, err error }
+
+func (c *classError) Error() string   { return c.err.Error() }
+func (c *classError) Unwrap() []error { return []error{c.class, c.err} }

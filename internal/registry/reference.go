@@ -1,0 +1,67 @@
+package registry
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// Reference is a parsed reference to an image in a registry.
+type Reference struct {
+	ref name.Reference
+}
+
+// components is the grammar of a repository name; distribution specification, "Pulling manifests".
+var components = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+
+// hosts is the grammar of a registry: a name, an IPv4 address or a bracketed IPv6 address, and maybe a port.
+var hosts = regexp.MustCompile(`^([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?$`)
+
+// Parse reads a reference by Docker's rules: the part before the first slash is a registry if it is "localhost" or has
+// a dot or a colon, else the registry is docker.io, where a single component stands for library/component; the tag is
+// latest unless there is a tag or a digest; of both the digest counts.
+func Parse(ref string) (Reference, error) {
+	refuse := func(err error) (Reference, error) {
+		return Reference{}, &Error{Op: "parse", Ref: ref, Err: &classError{ErrReference, err}}
+	}
+	if len(ref) > 512 {
+		return refuse(ErrReference)
+	}
+	var parsed name.Reference
+	var err error
+	if strings.Contains(ref, "@") {
+		parsed, err = name.NewDigest(ref)
+	} else {
+		parsed, err = name.NewTag(ref)
+	}
+	if err != nil {
+		return refuse(err)
+	}
+	// The library is laxer than the specification, for instance with "a/../b".
+	repo := parsed.Context()
+	if !components.MatchString(repo.RepositoryStr()) || !hosts.MatchString(repo.RegistryStr()) {
+		return refuse(ErrReference)
+	}
+	if tag, ok := parsed.(name.Tag); ok && strings.ContainsAny(tag.TagStr()[:1], ".-") {
+		return refuse(ErrReference)
+	}
+	return Reference{parsed}, nil
+}
+
+// String is the full reference: "docker.io/library/alpine:latest" for "alpine".
+func (r Reference) String() string {
+	s := r.ref.Name()
+	if rest, ok := strings.CutPrefix(s, name.DefaultRegistry+"/"); ok {
+		return "docker.io/" + rest
+	}
+	return s
+}
+
+// Host is the registry's host and port, as Options.Insecure lists it. That of Docker Hub is docker.io.
+func (r Reference) Host() string {
+	if h := r.ref.Context().RegistryStr(); h != name.DefaultRegistry {
+		return h
+	}
+	return "docker.io"
+}

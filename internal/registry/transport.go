@@ -1,0 +1,98 @@
+package registry
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caisson-go/caisson/internal/store"
+)
+
+// guard is the transport below the registry client. It refuses plain HTTP to hosts that are not listed, also after a
+// redirect and in the client's own trials, and bounds every answer that is not a blob.
+type guard struct {
+	secure, insecure http.RoundTripper
+	hosts            []string // the insecure ones
+}
+
+// newGuard returns the guard, and what closes its idle connections.
+func newGuard(o *Options) (*guard, func()) {
+	if o.Transport != nil {
+		return &guard{o.Transport, o.Transport, o.Insecure}, func() {}
+	}
+	secure := newTransport()
+	insecure := newTransport()
+	insecure.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // for the hosts that the caller lists, only
+	return &guard{secure, insecure, o.Insecure}, func() {
+		secure.CloseIdleConnections()
+		insecure.CloseIdleConnections()
+	}
+}
+
+// newTransport has a bound on every wait but that for the content itself, which is the context's.
+func newTransport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    15 * time.Second,
+		ResponseHeaderTimeout:  60 * time.Second,
+		IdleConnTimeout:        30 * time.Second,
+		MaxIdleConnsPerHost:    16,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true, // digests are of the bytes as sent
+	}
+}
+
+// RoundTrip sends one request.
+func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
+	listed := slices.ContainsFunc(g.hosts, func(h string) bool { return strings.EqualFold(h, r.URL.Host) })
+	if r.URL.Scheme != "https" && !listed {
+		return nil, &Error{Op: "connect", Ref: r.URL.Host, Err: ErrPlainHTTP,
+			Hint: "if that is acceptable, list the host as insecure"}
+	}
+	next := g.secure
+	if listed {
+		next = g.insecure
+	}
+	resp, err := next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if !isBlob(r) {
+		resp.Body = &boundedBody{resp.Body, store.MaxDocument}
+	}
+	return resp, nil
+}
+
+// isBlob reports a request for a blob, which the store bounds by its descriptor. After a redirect it is the first
+// request that tells: storage behind a registry has paths of its own.
+func isBlob(r *http.Request) bool {
+	for r.Response != nil && r.Response.Request != nil {
+		r = r.Response.Request
+	}
+	return r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v2/") && strings.Contains(r.URL.Path, "/blobs/sha256:")
+}
+
+// boundedBody ends with ErrTooLarge instead of going on forever.
+type boundedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		b.left = 0
+		return 0, ErrTooLarge
+	}
+	return n, err
+}

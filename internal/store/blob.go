@@ -1,0 +1,193 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// PutBlob stores what r yields under its digest. Content of another digest or size is refused, and no more than size+1
+// bytes are read. A blob that is there already is kept, and r is not read.
+//
+// Errors: *Error around ErrDigest, ErrSize, errors.ErrUnsupported (not SHA-256), the error of r, ctx.Err(), the errno.
+func (s *Store) PutBlob(ctx context.Context, want v1.Hash, size int64, r io.Reader) error {
+	return wrap("blob", want.String(), s.putBlob(ctx, want, size, r))
+}
+
+func (s *Store) putBlob(ctx context.Context, want v1.Hash, size int64, r io.Reader) error {
+	path, err := blobPath(want)
+	if err != nil {
+		return err
+	}
+	if size < 0 {
+		return ErrSize
+	}
+	root, err := s.write(ctx)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if fi, err := root.Lstat(path); err == nil && fi.Mode().IsRegular() && fi.Size() == size {
+		return nil
+	}
+	st, err := newStage(ctx, root)
+	if err != nil {
+		return err
+	}
+	defer st.discard()
+	staged := st.path + "/blob"
+	if err := writeVerified(ctx, root, staged, want, size, r); err != nil {
+		return err
+	}
+	if err := root.Rename(staged, path); err != nil {
+		return err
+	}
+	return syncDir(root, "blobs/sha256")
+}
+
+// writeVerified writes a file, and fails unless it has the digest and size.
+func writeVerified(ctx context.Context, root *os.Root, name string, want v1.Hash, size int64, r io.Reader) error {
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(f, sum), io.LimitReader(&ctxReader{ctx, r}, size+1))
+	switch {
+	case err != nil:
+	case n != size:
+		err = ErrSize
+	case !matches(sum, want):
+		err = ErrDigest
+	default:
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// HasBlob reports whether a blob of that size is there.
+func (s *Store) HasBlob(h v1.Hash, size int64) bool {
+	path, err := blobPath(h)
+	if err != nil {
+		return false
+	}
+	root, err := s.read()
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	fi, err := root.Lstat(path)
+	return err == nil && fi.Mode().IsRegular() && fi.Size() == size
+}
+
+// Blob opens a blob. Its content was verified when it was stored; CheckBlob does so again.
+// Errors: *Error around fs.ErrNotExist, errors.ErrUnsupported (not SHA-256), the errno.
+func (s *Store) Blob(h v1.Hash) (io.ReadCloser, error) {
+	f, err := s.openBlob(h)
+	if err != nil {
+		return nil, wrap("blob", h.String(), err)
+	}
+	return f, nil
+}
+
+func (s *Store) openBlob(h v1.Hash) (*os.File, error) {
+	path, err := blobPath(h)
+	if err != nil {
+		return nil, err
+	}
+	root, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	if fi, err := root.Lstat(path); err != nil {
+		return nil, err
+	} else if !fi.Mode().IsRegular() {
+		return nil, fs.ErrInvalid
+	}
+	return root.Open(path)
+}
+
+// CheckBlob reads a blob again. One that does not match its digest any more is removed, so that it can be fetched anew,
+// and ErrDigest returned.
+func (s *Store) CheckBlob(ctx context.Context, h v1.Hash) error {
+	f, err := s.openBlob(h)
+	if err != nil {
+		return wrap("check", h.String(), err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, &ctxReader{ctx, f}); err != nil {
+		return wrap("check", h.String(), err)
+	}
+	if matches(sum, h) {
+		return nil
+	}
+	root, err := s.read()
+	if err != nil {
+		return wrap("check", h.String(), err)
+	}
+	defer root.Close()
+	err = root.Remove("blobs/sha256/" + h.Hex)
+	return &Error{Op: "check", Path: h.String(), Err: errors.Join(ErrDigest, err), Hint: "pull the image again"}
+}
+
+// readBlob reads a small blob and verifies it.
+func (s *Store) readBlob(h v1.Hash, limit int64) ([]byte, error) {
+	f, err := s.openBlob(h)
+	if err != nil {
+		return nil, wrap("blob", h.String(), err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	sum := sha256.New()
+	sum.Write(b)
+	switch {
+	case err != nil:
+	case int64(len(b)) > limit:
+		err = ErrSize
+	case !matches(sum, h):
+		err = ErrDigest
+	}
+	return b, wrap("blob", h.String(), err)
+}
+
+// blobPath is the only way from a digest to a path: the digest must be SHA-256 in lower case.
+func blobPath(h v1.Hash) (string, error) {
+	if err := checkHash(h); err != nil {
+		return "", err
+	}
+	return "blobs/sha256/" + h.Hex, nil
+}
+
+func checkHash(h v1.Hash) error {
+	if h.Algorithm != "sha256" {
+		return &Error{Op: "digest", Path: h.String(), Err: errors.ErrUnsupported, Hint: "use an image with SHA-256 digests"}
+	}
+	if _, err := v1.NewHash(h.String()); err != nil {
+		return &Error{Op: "digest", Path: h.String(), Err: ErrDigest}
+	}
+	return nil
+}
+
+func matches(sum hash.Hash, want v1.Hash) bool { return hex.EncodeToString(sum.Sum(nil)) == want.Hex }
+
+// ctxReader stops reading when ctx ends.
+type ctxReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *ctxReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}

@@ -1,0 +1,15 @@
+// Package store keeps images in a directory that any number of programs share.
+//
+//	oci-layout, index.json, blobs/sha256/   an OCI image layout, which other tools read as it is
+//	layers/<diff id>/fs                     an unpacked layer, shared by every image that has it
+//	layers/<diff id>/record.json            what came of unpacking it, written last
+//	staging/                                what is being made; nothing refers to it
+//	locks/                                  files to flock, never removed
+//
+// Nothing becomes visible before it is complete: it is written in staging, its digest is verified while it streams, it
+// is synced to the disk, renamed into place, and the directory that it came to is synced. A lock is held by an open file
+// of a living process and by nothing else, so a crash leaves no lock to clear; what it leaves in staging is
+// removed by the next Store that writes.
+//
+// The directory and everything in it belong to one user, and no other can enter it: layers hold set-user-id files.
+package store

@@ -1,0 +1,163 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/caisson-go/caisson/internal/layer"
+	"github.com/caisson-go/caisson/internal/sys"
+)
+
+// record is layers/<diff id>/record.json. A layer without one is not complete.
+type record struct {
+	DiffID    v1.Hash `json:"diffID"`
+	UserXattr bool    `json:"userXattr,omitempty"`
+	Owners    string  `json:"owners"`
+	layer.Stats
+}
+
+// owners names what becomes of the owners of a layer's files.
+func owners(o layer.Options) string {
+	switch {
+	case o.IgnoreOwners:
+		return "squashed"
+	case o.Owner != nil:
+		return "mapped"
+	}
+	return "kept"
+}
+
+// LayerDir is the directory of an unpacked layer, to be a lower directory of an overlay. It is there once PutLayer has
+// returned. It is "" for what is no SHA-256 digest.
+func (s *Store) LayerDir(diffID v1.Hash) string {
+	if checkHash(diffID) != nil {
+		return ""
+	}
+	return filepath.Join(s.dir, "layers", diffID.Hex, "fs")
+}
+
+// PutLayer unpacks the tar stream that open yields, unless the layer is there. The stream is read to its end and must
+// have the digest diffID. Several callers, in this and other processes, wait for the first one to unpack.
+//
+// Errors: *Error around *layer.Error, ErrDigest, ErrLayerOptions (it is there, unpacked with other options),
+// errors.ErrUnsupported (not on Linux, or not SHA-256), the error of open, ctx.Err(), the errno.
+func (s *Store) PutLayer(ctx context.Context, diffID v1.Hash, open func() (io.ReadCloser, error), o layer.Options) error {
+	return wrap("layer", diffID.String(), s.putLayer(ctx, diffID, open, o))
+}
+
+func (s *Store) putLayer(ctx context.Context, diffID v1.Hash, open func() (io.ReadCloser, error), o layer.Options) error {
+	if err := checkHash(diffID); err != nil {
+		return err
+	}
+	root, err := s.write(ctx)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if done, err := present(root, diffID, o); done || err != nil {
+		return err
+	}
+	// One lock for 256th of all layers: a lock file for each would stay forever.
+	release, err := lock(ctx, root, "layer-"+diffID.Hex[:2])
+	if err != nil {
+		return err
+	}
+	defer release()
+	if done, err := present(root, diffID, o); done || err != nil {
+		return err
+	}
+	st, err := newStage(ctx, root)
+	if err != nil {
+		return err
+	}
+	defer st.discard()
+	if err := unpack(ctx, st, diffID, open, o); err != nil {
+		return err
+	}
+	return publish(st, diffID)
+}
+
+// present reports whether a layer is complete, and fails if it was made in another way.
+func present(root *os.Root, diffID v1.Hash, o layer.Options) (bool, error) {
+	r, ok := readRecord(root, diffID)
+	if !ok {
+		return false, nil
+	}
+	if r.UserXattr != o.UserXattr || r.Owners != owners(o) {
+		return true, &Error{Op: "layer", Path: diffID.String(), Err: ErrLayerOptions,
+			Hint: "use another directory for the engine, or remove the layer"}
+	}
+	return true, nil
+}
+
+// readRecord reads the completion record of a layer, and reports whether the layer is there.
+func readRecord(root *os.Root, diffID v1.Hash) (record, bool) {
+	var r record
+	f, err := root.Open("layers/" + diffID.Hex + "/record.json")
+	if err != nil {
+		return r, false
+	}
+	defer f.Close()
+	err = json.NewDecoder(io.LimitReader(f, 8<<20)).Decode(&r)
+	return r, err == nil && r.DiffID == diffID && isDir(root, "layers/"+diffID.Hex+"/fs")
+}
+
+// unpack makes layer/fs and layer/record.json in the stage, and waits until both are on the disk.
+func unpack(ctx context.Context, st *stage, diffID v1.Hash, open func() (io.ReadCloser, error), o layer.Options) error {
+	dst := st.path + "/layer/fs"
+	if err := st.root.MkdirAll(dst, 0o700); err != nil {
+		return err
+	}
+	dir, err := st.root.Open(dst)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	rc, err := open()
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	stats, err := layer.Unpack(ctx, dir, io.TeeReader(rc, sum), o)
+	if cerr := rc.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	if !matches(sum, diffID) {
+		return ErrDigest
+	}
+	// The record must not be on the disk before what it vouches for.
+	if err := sys.Syncfs(dir); err != nil {
+		return err
+	}
+	b, err := json.Marshal(record{DiffID: diffID, UserXattr: o.UserXattr, Owners: owners(o), Stats: stats})
+	if err != nil {
+		return err
+	}
+	if err := writeSynced(st.root, st.path+"/layer/record.json", b); err != nil {
+		return err
+	}
+	return syncDir(st.root, st.path+"/layer")
+}
+
+// publish renames the layer into place. What is there without a record, and so is not a layer, makes way.
+func publish(st *stage, diffID v1.Hash) error {
+	to := "layers/" + diffID.Hex
+	if err := st.root.Rename(to, st.path+"/broken"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := st.root.Rename(st.path+"/layer", to); err != nil {
+		return err
+	}
+	return syncDir(st.root, "layers")
+}
