@@ -54,7 +54,7 @@ func (p *Process) launch(ctx context.Context, s *startup, l *live) (_ *live, err
 		l.stdio.attach(l.tty, p.Stdin, p.Stdout)
 	}
 	l.stdio.started()
-	l.watch(s.beforeReap)
+	l.watch(s.unguard)
 	go l.release()
 	return l, nil
 }

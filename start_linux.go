@@ -76,7 +76,7 @@ func (c *Container) launch(ctx context.Context, l *live, r *request, group *limi
 		}
 		s := &startup{
 			plan: p, config: config, engine: c.engine, support: r.support, live: l,
-			files: append(l.stdio.child[:], c.ExtraFiles...), cgroup: group.file(),
+			files: append(l.stdio.child[:], c.ExtraFiles...), cgroup: group.file(), guarded: true,
 		}
 		err = s.run(ctx)
 		if err == nil {
@@ -103,7 +103,7 @@ func (c *Container) adopt(l *live, s *startup, group *limitGroup) error {
 		l.stdio.attach(l.tty, c.Stdin, c.Stdout)
 	}
 	l.stdio.started()
-	l.watch(s.beforeReap)
+	l.watch(s.unguard)
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/caisson-go/caisson/internal/guardian"
 	"github.com/caisson-go/caisson/internal/launch"
 	"github.com/caisson-go/caisson/internal/plan"
 	"github.com/caisson-go/caisson/internal/sys"
@@ -32,7 +33,8 @@ type startup struct {
 	status     *os.File // read end of the status pipe
 	control    *os.File // our end of the control socket, or nil
 	stage      *launch.Process
-	beforeReap func()
+	guarded    bool // the process ends with this program
+	entry      *guardian.Entry
 }
 
 // run starts the process and returns when its program runs. On error no process is left.
@@ -56,6 +58,12 @@ func (s *startup) run(ctx context.Context) error {
 	})
 	if err != nil {
 		return &Error{"clone", "the container's first process", err, cloneHint(err)}
+	}
+	if !s.plan.Staged {
+		if err := s.guard(s.stage.Pid); err != nil {
+			s.stage.Kill()
+			return err
+		}
 	}
 	// The pipe ends only when nobody but the process holds its other end.
 	closeAll(theirs)
@@ -116,6 +124,13 @@ func (s *startup) interrupt() {
 	_ = s.status.SetReadDeadline(time.Unix(1, 0))
 	if s.control != nil {
 		_ = s.control.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// unguard ends the guard, before the process can be reaped and its number be another's.
+func (s *startup) unguard() {
+	if s.entry != nil {
+		s.entry.Remove()
 	}
 }
 
@@ -206,6 +221,9 @@ func (s *startup) read() (report, error) {
 			}
 		case op == 0:
 			r.pid = int(first)
+			if err := s.guard(r.pid); err != nil {
+				return r, err
+			}
 		default:
 			f := s.program.DecodeFailure(buf)
 			r.last = f
@@ -261,6 +279,7 @@ func (s *startup) settle(r report, read, answered error) error {
 		s.live.proc = first
 		return nil
 	}
+	s.unguard()
 	s.stage.Kill()
 	if s.plan.Staged && first != nil {
 		first.Kill()

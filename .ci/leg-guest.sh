@@ -24,6 +24,6 @@ for meta in "${kernels[@]}"; do
 	(cd "$work" && apt-get download -q -o APT::Sandbox::User=root "$package")
 	dpkg-deb -x "$work/$package"_*.deb "$work/$package"
 	TMPDIR=$work "$work/guest" -kernel "$work/$package"/boot/vmlinuz-* -modules "$work/$package"/lib/modules/* \
-		-busybox /bin/busybox -timeout 4m -testflags -test.short \
+		-busybox /bin/busybox -timeout 6m -testflags -test.short \
 		-as root=root,userns,cgroupv2 -as user=unprivileged,userns "${packages[@]}"
 done

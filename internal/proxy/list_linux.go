@@ -12,6 +12,7 @@ import (
 // two operations, their results, and two names.
 const (
 	leastList  = 4 << 10 // getdents64(2) needs room for one name
+	firstList  = 8 << 10 // enough for most directories, and cheap to clear and copy for those few
 	mostList   = 256 << 10
 	perRemoval = 1 << 10
 	mostAtOnce = 64 // directories, and so descriptors
@@ -35,7 +36,11 @@ type listing struct {
 // list opens the directories that are not open and reads a part of each.
 func (r *remover) list(batch []*directory) error {
 	at := make([]listing, len(batch))
-	size := min(max(r.p.size/4/(2*len(batch)), leastList), mostList)
+	most := mostList
+	if batch[0].fd == 0 {
+		most = firstList
+	}
+	size := min(max(r.p.size/4/(2*len(batch)), leastList), most)
 	err := r.p.Run(func(t *tape.Tape) {
 		for i, d := range batch {
 			at[i] = addListing(t, d, size)

@@ -200,10 +200,10 @@ func TestRemoveAllIsRefused(t *testing.T) {
 	own(t, s.dir+"/tree", 300033)
 	must(t, os.Chmod(s.dir, 0o777))
 	p := start(t, proxy.Options{Prelude: func(tp *tape.Tape) {
+		tp.Chdir(s.dir)
 		tp.Setgroups(nil)
 		tp.Setresgid(61234)
 		tp.Setresuid(61234)
-		tp.Chdir(s.dir)
 	}})
 	err := proxy.RemoveAll(p, tape.Cwd, "tree")
 	var path *fs.PathError

@@ -51,9 +51,11 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // explain makes an *Error of what the registry client says, with the meaning of HTTP answers and a remedy.
 func explain(op, ref, host string, err error) error {
-	var known *Error
-	if err == nil || errors.As(err, &known) {
-		return err
+	if err == nil {
+		return nil
+	}
+	if known, ok := err.(*Error); ok {
+		return known
 	}
 	e := &Error{Op: op, Ref: ref, Err: err}
 	var answer *transport.Error
@@ -72,6 +74,9 @@ func (e *Error) explainAnswer(answer *transport.Error, host string) {
 	case http.StatusNotFound:
 		e.Err = &classError{fs.ErrNotExist, e.Err}
 		e.Hint = "check the name and the tag"
+		if e.Op == "config" || e.Op == "layer" {
+			e.Hint = "the registry lacks a part of the image; push it again"
+		}
 	case http.StatusUnauthorized, http.StatusForbidden:
 		e.Err = &classError{fs.ErrPermission, e.Err}
 		e.Hint = fmt.Sprintf("check the name, or log in with: docker login %s", host)

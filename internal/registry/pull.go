@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"mime"
-	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -101,7 +100,7 @@ type puller struct {
 
 func newPuller(ctx context.Context, s *store.Store, r Reference, o *Options) (*puller, func(), error) {
 	repo := r.ref.Context()
-	if slices.Contains(o.Insecure, repo.RegistryStr()) {
+	if contains(o.Insecure, repo.RegistryStr()) {
 		reg, err := name.NewRegistry(repo.RegistryStr(), name.Insecure) // makes the client try plain HTTP too
 		if err != nil {
 			return nil, nil, err
@@ -135,6 +134,7 @@ func (p *puller) pull(ctx context.Context) error {
 	if err := p.layers(ctx, m, c); err != nil {
 		return p.explain(ctx, "layer", err)
 	}
+	p.mend(ctx, desc)
 	if err := p.s.PutBlob(ctx, desc.Digest, desc.Size, bytes.NewReader(raw)); err != nil {
 		return p.explain(ctx, "store", err)
 	}
@@ -219,6 +219,7 @@ func mediaType(header string, raw []byte) types.MediaType {
 
 // config fetches the configuration.
 func (p *puller) config(ctx context.Context, m *v1.Manifest) (*v1.ConfigFile, error) {
+	p.mend(ctx, m.Config)
 	if err := p.blob(ctx, m.Config); err != nil {
 		return nil, err
 	}
@@ -236,6 +237,13 @@ func (p *puller) config(ctx context.Context, m *v1.Manifest) (*v1.ConfigFile, er
 		return nil, err
 	}
 	return c, fits(c, *p.o.Platform)
+}
+
+// mend removes a document from the store that was damaged there, so that it is written anew.
+func (p *puller) mend(ctx context.Context, d v1.Descriptor) {
+	if p.s.HasBlob(d.Digest, d.Size) {
+		_ = p.s.CheckBlob(ctx, d.Digest) // what else may be wrong is met again in a moment
+	}
 }
 
 // blob fetches a blob by digest from the registry of the reference, and from nowhere else, unless the store has it.

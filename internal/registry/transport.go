@@ -2,6 +2,7 @@ package registry
 
 import (
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -51,10 +52,9 @@ func newTransport() *http.Transport {
 
 // RoundTrip sends one request.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
-	listed := slices.ContainsFunc(g.hosts, func(h string) bool { return strings.EqualFold(h, r.URL.Host) })
+	listed := contains(g.hosts, r.URL.Host)
 	if r.URL.Scheme != "https" && !listed {
-		return nil, &Error{Op: "connect", Ref: r.URL.Host, Err: ErrPlainHTTP,
-			Hint: "if that is acceptable, list the host as insecure"}
+		return nil, fmt.Errorf("%w: %s", ErrPlainHTTP, r.URL.Host)
 	}
 	next := g.secure
 	if listed {
@@ -68,6 +68,11 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		resp.Body = &boundedBody{resp.Body, store.MaxDocument}
 	}
 	return resp, nil
+}
+
+// contains reports whether a list of hosts has one; the case of names does not matter.
+func contains(hosts []string, host string) bool {
+	return slices.ContainsFunc(hosts, func(h string) bool { return strings.EqualFold(h, host) })
 }
 
 // isBlob reports a request for a blob, which the store bounds by its descriptor. After a redirect it is the first

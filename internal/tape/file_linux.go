@@ -14,6 +14,10 @@ import (
 // to a program that runs (the attack of CVE-2019-5736); and where the host forbids executable memfds
 // (vm.memfd_noexec=2), a file without a name in dir. It is closed on exec.
 func (p *Program) File(dir string) (*os.File, error) {
+	// The writable descriptor must be gone before exec: ETXTBSY, execve(2). Closing ours is not enough: a
+	// child that another goroutine forks now would hold a copy until it executes.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	f, err := sys.Memfd("caisson")
 	sealed := err == nil
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOSYS) {
@@ -22,7 +26,6 @@ func (p *Program) File(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The writable descriptor must be gone before exec: ETXTBSY, execve(2).
 	defer func() { _ = f.Close() }()
 	if _, err := f.Write(p.ELF()); err != nil {
 		return nil, fmt.Errorf("write program: %w", err)

@@ -92,6 +92,8 @@ func (t *Tape) labelName(l Label) string {
 	switch {
 	case l == noLabel:
 		return "next"
+	case l < 0 || int(l) >= len(t.labels):
+		return "a label of another tape"
 	case t.labels[l].name != "":
 		return t.labels[l].name
 	}
@@ -118,20 +120,20 @@ func (t *Tape) format(a Arg, kind byte) string {
 
 // formatAddr prints what lies at an address: a string, a structure, or just where it is.
 func (t *Tape) formatAddr(off int, kind byte) string {
-	switch kind {
-	case 's':
+	fields, ok := t.structs[off]
+	switch {
+	case kind == 's':
 		return strconv.Quote(t.cstring(off))
-	case 'g':
-		return "{" + formatConst(t.structs[off][0].n, 'N') + "}"
-	case 'o':
-		how := t.structs[off]
-		return fmt.Sprintf("{%s, %#o, %s}", formatConst(how[0].n, 'O'), how[1].n, flags(how[2].n, resolveNames))
-	case 'a':
-		return t.formatMountAttr(t.structs[off])
-	case 'V':
-		return t.formatStrings(t.structs[off])
+	case kind == 'g' && len(fields) > 0:
+		return "{" + formatConst(fields[0].n, 'N') + "}"
+	case kind == 'o' && len(fields) == 3:
+		return fmt.Sprintf("{%s, %#o, %s}", formatConst(fields[0].n, 'O'), fields[1].n, flags(fields[2].n, resolveNames))
+	case kind == 'a' && len(fields) == 4:
+		return t.formatMountAttr(fields)
+	case kind == 'V' && len(fields) > 0:
+		return t.formatStrings(fields)
 	}
-	if fields, ok := t.structs[off]; ok {
+	if ok {
 		parts := make([]string, len(fields))
 		for i, f := range fields {
 			parts[i] = t.format(f, 'x')
@@ -168,6 +170,9 @@ func (t *Tape) formatStrings(f []Arg) string {
 }
 
 func (t *Tape) cstring(off int) string {
+	if off < 0 || off > len(t.data) {
+		return ""
+	}
 	s := t.data[off:]
 	if n := bytes.IndexByte(s, 0); n >= 0 {
 		s = s[:n]

@@ -1,0 +1,76 @@
+package probe
+
+import "fmt"
+
+// State is what came of a trial.
+type State uint8
+
+// The states.
+const (
+	Unknown State = iota // not tried, or what it depends on failed
+	Works
+	Fails
+)
+
+// Result is what came of one trial.
+type Result struct {
+	State  State
+	Err    error  // why it fails or is unknown; errors.Is finds the errno
+	Detail string // what was found
+	Remedy string // what to do if it fails
+}
+
+// Report is what came of all trials, and what was found on the way.
+type Report struct {
+	Results    [numTrials]Result
+	CgroupMode string // "v1", "v2", "hybrid" or ""
+	AppArmor   string // the profile of this program, "" without AppArmor
+	SELinux    string // "enforcing", "permissive" or ""
+}
+
+// record takes down a result: an error fails the trial.
+func (r *Report) record(id ID, detail string, err error) {
+	r.Results[id] = Result{State: Works, Detail: detail}
+	if err != nil {
+		r.Results[id] = Result{State: Fails, Err: err, Detail: detail}
+	}
+}
+
+// unknown takes down that a trial could not be made.
+func (r *Report) unknown(id ID, err error) { r.Results[id] = Result{Err: err} }
+
+// works tells whether a trial succeeded.
+func (r *Report) works(id ID) bool { return r.Results[id].State == Works }
+
+// conclude turns failures that another failure explains into not knowing, and finds the remedies.
+func (r *Report) conclude(h *Host) {
+	before := r.Results
+	for id := range r.Results {
+		res := &r.Results[id]
+		if res.State == Works {
+			continue
+		}
+		for _, n := range trials[id].needs {
+			if before[n].State == Works {
+				continue
+			}
+			*res = Result{Err: &NeedError{n, res.Err}}
+			break
+		}
+		if res.State == Fails {
+			res.Remedy = remedy(h, r, ID(id))
+		}
+	}
+}
+
+// NeedError says that something could not be tried for want of something else.
+type NeedError struct {
+	Need ID
+	Err  error // what came of trying it all the same, or nil
+}
+
+// Error names what is missing.
+func (e *NeedError) Error() string { return fmt.Sprintf("needs %s", e.Need.Name()) }
+
+// Unwrap is what came of trying it all the same.
+func (e *NeedError) Unwrap() error { return e.Err }
