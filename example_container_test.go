@@ -79,7 +79,7 @@ func ExampleContainer_Wait() {
 
 // Run is Start, Wait and Close in one. When its context ends, so does the container.
 func ExampleContainer_Run() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	var engine caisson.Engine
 	err := engine.Host().Command("sleep", "1000").Run(ctx)
@@ -209,7 +209,7 @@ func ExampleContainer_Resize() {
 func ExampleContainer_Stop() {
 	ctx := context.Background()
 	var engine caisson.Engine
-	c := engine.Host().Command("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done")
+	c := engine.Host().Command("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
 	c.StopTimeout = 2 * time.Second
 	if err := c.Start(ctx); err != nil {
 		log.Fatal(err)
@@ -283,6 +283,9 @@ func ExampleContainer_Dial() {
 	defer c.Close()
 	client := &http.Client{Transport: &http.Transport{DialContext: c.Dial}}
 	r, err := client.Get("http://localhost:80/")
+	for ; errors.Is(err, syscall.ECONNREFUSED); r, err = client.Get("http://localhost:80/") {
+		time.Sleep(10 * time.Millisecond) // it does not listen yet
+	}
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func ExampleEngine() {
 // A spec is plain data: one is the pattern, its copies are the jobs.
 func ExampleEngine_New() {
 	var engine caisson.Engine
-	pattern := caisson.Spec{Image: engine.Host().ID(), ReadOnly: true, User: "nobody"}
+	pattern := caisson.Spec{Image: engine.Host().ID(), ReadOnly: true}
 	for _, word := range []string{"one", "two", "three"} {
 		job := pattern
 		job.Args = []string{"echo", word}
@@ -99,10 +99,10 @@ func ExampleError() {
 	_, err := engine.RootFS("/no/such/directory")
 	var e *caisson.Error
 	if errors.As(err, &e) {
-		fmt.Println(e.Op, e.Path)
+		fmt.Println(e.Op)
 	}
 	fmt.Println(errors.Is(err, fs.ErrNotExist))
 	// Output:
-	// open /no/such/directory
+	// open
 	// true
 }

@@ -38,12 +38,11 @@ func ExampleSpec_Plan() {
 	}
 	for _, step := range plan.Steps {
 		switch step.Verb {
-		case "clone", "pivot_root", "sethostname", "capabilities", "execve":
+		case "pivot_root", "sethostname", "capabilities", "execve":
 			fmt.Println(step.Verb, step.Object)
 		}
 	}
 	// Output:
-	// clone cgroup,ipc,uts,net,pid,mnt
 	// pivot_root . .
 	// sethostname web
 	// capabilities NET_BIND_SERVICE
@@ -102,7 +101,7 @@ func ExampleNamespaceOf() {
 		log.Fatal(err)
 	}
 	defer server.Close()
-	client := engine.Host().Command("curl", "-s", "http://localhost/")
+	client := engine.Host().Command("curl", "-s", "--retry", "5", "--retry-connrefused", "http://localhost/")
 	client.Namespaces.Net = caisson.NamespaceOf(server.Pid())
 	out, err := client.Output(ctx)
 	if err != nil {

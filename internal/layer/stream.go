@@ -13,6 +13,7 @@ type stream struct {
 	max  int64
 }
 
+// Read reads on unless the context or the limit is at its end.
 func (s *stream) Read(p []byte) (int, error) {
 	if err := s.ctx.Err(); err != nil {
 		return 0, err

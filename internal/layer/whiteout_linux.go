@@ -36,7 +36,7 @@ func whiteoutError(err error) error {
 	}
 	e := &Error{Op: "whiteout", Err: err}
 	if err == syscall.EPERM {
-		e.Hint = "making a 0:0 device without CAP_MKNOD needs Linux 5.8 and a seccomp filter that allows it"
+		e.Hint = "a 0:0 device needs Linux 5.8, a seccomp filter that allows it, and a file system that is no overlay itself"
 	}
 	return e
 }

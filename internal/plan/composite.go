@@ -126,20 +126,14 @@ func (b *builder) entryBind(name string) {
 // cover hides paths below a read-only copy, which has no upper layer to put whiteouts in: an empty
 // filesystem over a directory, and /dev/null over anything else.
 func (b *builder) cover(name string, hidden []string) {
-	if len(hidden) == 0 {
-		return
-	}
-	empty := b.filesystem("tmpfs", apiAttrs|sys.MOUNT_ATTR_RDONLY, param{"size", "4k"}, param{"mode", "555"})
 	for _, h := range hidden {
 		next, file := b.Label(""), b.Label("")
 		at, fd := b.Slot("at"), b.Slot("cover")
 		b.Openat(b.root, name+"/"+h, sys.O_PATH|sys.O_CLOEXEC, 0).To(at).Else(next)
-		b.OpenTree(empty, "", sys.OPEN_TREE_CLONE|sys.AT_EMPTY_PATH).To(fd)
-		b.MoveMount(fd, at, "", sys.MOVE_MOUNT_T_EMPTY_PATH).Then(next).Else(file)
+		b.MoveMount(b.emptyMount(), at, "", sys.MOVE_MOUNT_T_EMPTY_PATH).Then(next).Else(file)
 		b.Mark(file)
 		b.OpenTree(tape.Cwd, "/dev/null", sys.OPEN_TREE_CLONE).To(fd)
 		b.MoveMount(fd, at, "", sys.MOVE_MOUNT_T_EMPTY_PATH)
 		b.Mark(next)
 	}
-	b.Close(empty)
 }

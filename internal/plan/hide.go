@@ -33,11 +33,14 @@ func (b *builder) hide() {
 		b.Mount("/dev/null", f, "", sys.MS_BIND, "").Allow(sys.ENOENT)
 	}
 	b.step("mask", "directories of /proc and /sys under one empty tmpfs", "runtime-spec, config-linux.md, \"Masked Paths\"")
-	empty := b.filesystem("tmpfs", apiAttrs|sys.MOUNT_ATTR_RDONLY, param{"size", "4k"}, param{"mode", "555"})
+	// Attached for a moment, because kernels before 6.15 copy no mount that is attached nowhere.
+	b.Mkdirat(tape.Cwd, emptyDir, 0o555)
+	b.MoveMount(b.emptyMount(), tape.Cwd, emptyDir, 0)
 	for _, d := range maskedDirs {
-		b.maskDir(empty, d)
+		b.Mount(emptyDir, d, "", sys.MS_BIND, "").Allow(sys.ENOENT)
 	}
-	b.Close(empty)
+	b.Umount2(emptyDir, sys.MNT_DETACH)
+	b.Unlinkat(tape.Cwd, emptyDir, sys.AT_REMOVEDIR)
 	b.step("read-only", "paths of /proc", "runtime-spec, config-linux.md, \"Readonly Paths\"")
 	for _, f := range readOnly {
 		next := b.Label("")
@@ -47,15 +50,11 @@ func (b *builder) hide() {
 	}
 }
 
-// maskDir attaches a copy of the empty filesystem; a detached one is attached but once. A directory that
-// is missing is tried first, because a copy costs more than finding out.
-func (b *builder) maskDir(empty tape.Arg, dir string) {
-	next := b.Label("")
-	at, fd := b.Slot("at"), b.Slot("mask")
-	b.Openat(tape.Cwd, dir, sys.O_PATH|sys.O_CLOEXEC, 0).To(at).Else(next)
-	b.OpenTree(empty, "", sys.OPEN_TREE_CLONE|sys.AT_EMPTY_PATH).To(fd)
-	b.MoveMount(fd, at, "", sys.MOVE_MOUNT_T_EMPTY_PATH)
-	b.Mark(next)
+const emptyDir = "/dev/.empty"
+
+// emptyMount is a detached filesystem with nothing in it, that nothing can be put into.
+func (b *builder) emptyMount() tape.Arg {
+	return b.filesystem("tmpfs", apiAttrs|sys.MOUNT_ATTR_RDONLY, param{"size", "4k"}, param{"mode", "555"})
 }
 
 // etc puts generated files over those of the image. They live in the memory of /dev, have no name there,

@@ -74,3 +74,11 @@ func (e *NeedError) Error() string { return fmt.Sprintf("needs %s", e.Need.Name(
 
 // Unwrap is what came of trying it all the same.
 func (e *NeedError) Unwrap() error { return e.Err }
+
+// offError says that a cgroup controller is there, and not switched on for the cgroups below a directory.
+type offError struct{ controller, dir string }
+
+// Error names the file that it would be switched on by.
+func (e *offError) Error() string {
+	return e.controller + " is not switched on in " + e.dir + "/cgroup.subtree_control"
+}

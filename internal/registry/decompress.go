@@ -77,6 +77,7 @@ type counter struct {
 	n int64
 }
 
+// Read counts.
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
@@ -92,6 +93,7 @@ type unpacked struct {
 	n    int64
 }
 
+// Read stops when the content has grown out of proportion.
 func (u *unpacked) Read(p []byte) (int, error) {
 	n, err := u.r.Read(p)
 	u.n += int64(n)
@@ -101,6 +103,7 @@ func (u *unpacked) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close closes the decoder and the blob.
 func (u *unpacked) Close() error {
 	if u.done != nil {
 		u.done()

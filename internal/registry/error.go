@@ -88,5 +88,8 @@ func (e *Error) explainAnswer(answer *transport.Error, host string) {
 // classError adds a class to an error without changing what it says.
 type classError struct{ class, err error }
 
-func (c *classError) Error() string   { return c.err.Error() }
+// Error is what the error says.
+func (c *classError) Error() string { return c.err.Error() }
+
+// Unwrap gives the class and the error.
 func (c *classError) Unwrap() []error { return []error{c.class, c.err} }

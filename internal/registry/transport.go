@@ -90,6 +90,7 @@ type boundedBody struct {
 	left int64
 }
 
+// Read reads on up to the bound.
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -225,21 +224,4 @@ func TestStoreKeepsNothingOpen(t *testing.T) {
 	if after := count(); after != before {
 		t.Errorf("%d descriptors, before %d", after, before)
 	}
-}
-
-// tarOf is a layer of one file.
-func tarOf(t testing.TB, name, content string) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	w := tar.NewWriter(&buf)
-	if err := w.WriteHeader(&tar.Header{Name: name, Size: int64(len(content)), Mode: 0o644, Typeflag: tar.TypeReg}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write([]byte(content)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return buf.Bytes()
 }

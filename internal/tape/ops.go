@@ -11,7 +11,7 @@ func (t *Tape) If(a, b Arg, equal, other Label) Op {
 }
 
 // Goto continues at l.
-func (t *Tape) Goto(l Label) Op { return t.add(compare, Int(0), Int(0)).Then(l) }
+func (t *Tape) Goto(l Label) Op { return t.add(compare, Int(0), Int(0)).Then(l).Else(l) }
 
 // Openat opens a file.
 func (t *Tape) Openat(dir Arg, path string, flags int, mode uint32) Op {

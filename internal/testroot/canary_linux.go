@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Secret is what every file of a canary holds. It must never be seen in a container.
@@ -138,4 +139,13 @@ func mountsOfHost(t TB) []string {
 		}
 	}
 	return list
+}
+
+// owner is the numbers of a file that fs.FileInfo does not have: owner, group and device.
+func owner(info fs.FileInfo) string {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "?"
+	}
+	return fmt.Sprintf("%d:%d %d", st.Uid, st.Gid, st.Rdev)
 }
