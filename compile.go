@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
@@ -59,6 +60,7 @@ type request struct {
 	root     plan.Root
 	tasks    []string       // cgroup v1 files to join
 	extra    int            // descriptors passed behind the standard ones
+	null     [3]bool        // standard files that nothing was given for
 	file     func(int) bool // whether the source of mount i is not a directory
 }
 
@@ -75,7 +77,7 @@ type imageConfig struct {
 func (r *request) config() (*plan.Config, error) {
 	s := r.spec
 	c := &plan.Config{
-		ReadOnly: s.ReadOnly, Init: s.Init, Trace: s.Trace, Tasks: r.tasks, ExtraFiles: r.extra,
+		ReadOnly: s.ReadOnly, Init: s.Init, Trace: s.Trace, Tasks: r.tasks, ExtraFiles: r.extra, Null: r.null,
 		Root: r.root, Features: r.support.Kernel.features(), NewPrivs: s.Security.NewPrivileges,
 	}
 	c.Cwd = s.Dir
@@ -83,7 +85,10 @@ func (r *request) config() (*plan.Config, error) {
 		c.Cwd = r.image.Dir
 	}
 	if c.Cwd != "" && !path.IsAbs(c.Cwd) {
-		return nil, &Error{"chdir", c.Cwd, errors.New("not an absolute path"), "write it from the root, such as /" + c.Cwd}
+		return nil, &Error{"chdir", shorten(c.Cwd), errors.New("not an absolute path"), "write it from the root, such as /" + shorten(c.Cwd)}
+	}
+	if err := checkPath(c.Cwd); err != nil {
+		return nil, &Error{"chdir", shorten(c.Cwd), err, "the working directory is a path of the container"}
 	}
 	if s.TTY != nil {
 		c.TTY = &plan.Winsize{Rows: s.TTY.Rows, Cols: s.TTY.Cols}
@@ -108,6 +113,9 @@ func (r *request) config() (*plan.Config, error) {
 	if err := r.names(c); err != nil {
 		return nil, err
 	}
+	c.Etc = slices.DeleteFunc(c.Etc, func(f plan.File) bool {
+		return slices.ContainsFunc(c.Mounts, func(m plan.Mount) bool { return m.Target == "/etc/"+f.Name })
+	})
 	return c, r.program(c)
 }
 
@@ -214,6 +222,9 @@ func (r *request) mounts() ([]plan.Mount, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(m.IDMap) > 0 && !r.support.Privileged {
+			return nil, &Error{"mount", m.Target, errors.New("only a privileged host program can map the owners of a mount"), "leave IDs empty, or run as root"}
+		}
 		m.File = m.Kind == plan.Bind && r.file(i)
 		list = append(list, m)
 	}
@@ -237,7 +248,10 @@ func (m *Mount) compile() (plan.Mount, error) {
 	bad := func(reason, hint string) (plan.Mount, error) {
 		return plan.Mount{}, &Error{"mount", m.Target, errors.New(reason), hint}
 	}
-	if !path.IsAbs(m.Target) || p.Target == "/" || strings.IndexByte(m.Target+m.Source, 0) >= 0 {
+	if err := firstOf(checkPath(m.Target), checkPath(m.Source)); err != nil {
+		return plan.Mount{}, &Error{"mount", shorten(m.Target), err, "give paths that can exist"}
+	}
+	if !path.IsAbs(m.Target) || p.Target == "/" {
 		return bad("the target is not a place below /", "give an absolute path such as /data")
 	}
 	for _, own := range []string{"/proc", "/sys", "/dev", "/dev/pts", "/dev/null"} {
@@ -249,10 +263,16 @@ func (m *Mount) compile() (plan.Mount, error) {
 	if p.Propagation, known = propagations[m.Propagation]; !known {
 		return bad(fmt.Sprintf("unknown propagation %q", m.Propagation), "use private, slave or shared")
 	}
+	for _, id := range m.IDs {
+		if id.Count == 0 || uint64(id.Source)+uint64(id.Count) > 1<<32-1 || uint64(id.Target)+uint64(id.Count) > 1<<32-1 {
+			return bad(fmt.Sprintf("ids %+v do not fit below 4294967295", id), "count from 1 up")
+		}
+		p.IDMap = append(p.IDMap, plan.IDMapping(id))
+	}
 	switch m.Type {
 	case MountTmpfs:
 		p.Kind, p.Options = plan.Tmpfs, m.tmpfsOptions()
-		if m.Source != "" || m.Size < 0 {
+		if m.Source != "" || m.Size < 0 || len(m.IDs) > 0 {
 			return bad("a tmpfs has no source, and a size above 0", "")
 		}
 	case MountBind, "":

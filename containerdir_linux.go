@@ -7,7 +7,10 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/caisson-go/caisson/internal/plan"
+	"github.com/caisson-go/caisson/internal/proxy"
 	"github.com/caisson-go/caisson/internal/sys"
+	"github.com/caisson-go/caisson/internal/tape"
 )
 
 // A container's directory is containers/ID below the state directory. Its program holds a lock on it
@@ -27,7 +30,7 @@ func (e *Engine) containerDir(r *request, u *undo) (string, error) {
 	}
 	u.push(func() error {
 		defer func() { _ = lock.Close() }()
-		return removeTree(dir)
+		return e.removeTree(dir)
 	})
 	return dir, nil
 }
@@ -85,7 +88,7 @@ func (e *Engine) sweep(base string) {
 		if err != nil {
 			continue // somebody's
 		}
-		err = errors.Join(removeGroups(entry.Name()), removeTree(dir))
+		err = errors.Join(removeGroups(entry.Name()), e.removeTree(dir))
 		_ = lock.Close()
 		e.log().Info("cleared a container whose program is gone", "container", entry.Name(), "error", err)
 	}
@@ -105,36 +108,53 @@ func lockDir(dir string) (*os.File, error) {
 
 // removeTree removes a container's directory. Most are small: the writable layer of a program that wrote
 // nothing is four empty directories, for which asking what is in them costs more than removing them.
-func removeTree(dir string) error {
+func (e *Engine) removeTree(dir string) error {
 	for _, d := range []string{"work/work", "work", "upper", ""} {
 		err := syscall.Rmdir(filepath.Join(dir, d))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return removeAll(dir)
+			return e.removeAll(dir)
 		}
 	}
 	return nil
 }
 
-// removeAll removes a tree in which the overlay left directories without permissions (work/work is 000).
-func removeAll(dir string) error {
+// removeAll removes a tree in which the overlay left directories without permissions (work/work is 000),
+// and programs files that belong to subordinate ids.
+func (e *Engine) removeAll(dir string) error {
 	err := os.RemoveAll(dir)
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if d != nil && d.IsDir() {
-			_ = os.Chmod(path, 0o700)
-			if err != nil {
-				return removeAllBelow(path)
-			}
-		}
-		return nil
-	})
-	return os.RemoveAll(dir)
+	sup, serr := e.hostSupport()
+	if serr != nil {
+		return err
+	}
+	return removeByProxy(sup, dir)
 }
 
-// removeAllBelow tries once more where a directory could not be read.
-func removeAllBelow(path string) error {
-	_ = os.RemoveAll(path)
-	return nil
+// removeByProxy removes a tree with the rights of a user namespace as the containers' was: a process in
+// one does what this program asks of it.
+func removeByProxy(sup *Support, dir string) error {
+	parent, err := os.Open(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = parent.Close() }()
+	o := proxy.Options{Name: "caisson-remove", Files: []*os.File{parent}}
+	r := request{spec: &Spec{}, support: sup}
+	user, err := r.userNamespace()
+	if err != nil {
+		return err
+	}
+	o.Enter = func(t *tape.Tape) { plan.EnterUser(t, &user) }
+	if user.Mode == plan.UserRanges {
+		o.Map = func(pid int) error { return (&startup{support: sup}).writeMaps(pid) }
+		o.Prelude = func(t *tape.Tape) { t.Setresgid(0); t.Setresuid(0) }
+	}
+	p, err := proxy.Start(o)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return proxy.RemoveAll(p, tape.Int(proxy.FirstFile), filepath.Base(dir))
 }

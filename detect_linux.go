@@ -1,6 +1,9 @@
 package caisson
 
 import (
+	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
@@ -13,8 +16,7 @@ import (
 // detect finds out what a start must know about the host. It looks only at what is cheap and certain;
 // the rest is learnt by trying. Probe tries everything.
 func (e *Engine) detect() (*Support, error) {
-	sup := &Support{UID: os.Geteuid(), GID: os.Getegid(), Kernel: newestKernel}
-	sup.Privileged = sup.UID == 0 && sys.HasCapability(sys.CAP_SYS_ADMIN)
+	sup := &Support{UID: os.Geteuid(), GID: os.Getegid(), Privileged: privileged(), Kernel: newestKernel}
 	sup.Kernel.Cgroup2 = sys.IsFilesystem("/sys/fs/cgroup", sys.CGROUP2_SUPER_MAGIC)
 	_, err := os.Stat("/proc/sys/fs/mqueue")
 	sup.Kernel.Mqueue = err == nil
@@ -38,6 +40,17 @@ func (e *Engine) detect() (*Support, error) {
 	return sup, nil
 }
 
+// privileged tells whether the host program is root with CAP_SYS_ADMIN on the machine itself. Root of a
+// user namespace is not: it may not make device files, and its containers live in a namespace further in.
+func privileged() bool {
+	if os.Geteuid() != 0 || !sys.HasCapability(sys.CAP_SYS_ADMIN) {
+		return false
+	}
+	// The number of the initial user namespace is fixed: PROC_USER_INIT_INO in the kernel's proc_ns.h.
+	ns, err := os.Readlink("/proc/self/ns/user")
+	return err != nil || ns == "user:[4026531837]"
+}
+
 // subordinate are the ids that a user may map beside its own, if the programs that map them are there.
 func subordinate(uid int) (uids, gids []IDRange) {
 	for _, program := range []string{"newuidmap", "newgidmap"} {
@@ -45,19 +58,31 @@ func subordinate(uid int) (uids, gids []IDRange) {
 			return nil, nil
 		}
 	}
-	u, err := os.Open("/etc/subuid")
+	uids, gids, err := subordinateRanges(uid)
 	if err != nil {
 		return nil, nil
 	}
-	defer func() { _ = u.Close() }()
-	g, err := os.Open("/etc/subgid")
-	if err != nil {
-		return nil, nil
+	return uids, gids
+}
+
+// subordinateRanges are the ids that /etc/subuid and /etc/subgid give a user. A file that is not there
+// gives none.
+func subordinateRanges(uid int) (uids, gids []IDRange, err error) {
+	var files [2]io.Reader
+	for i, name := range []string{"/etc/subuid", "/etc/subgid"} {
+		f, err := os.Open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		defer func() { _ = f.Close() }()
+		files[i] = f
 	}
-	defer func() { _ = g.Close() }()
-	us, gs, err := subid.For(uid, userName(uid), u, g)
+	us, gs, err := subid.For(uid, userName(uid), files[0], files[1])
 	if err != nil {
-		return nil, nil
+		return nil, nil, err
 	}
 	for _, r := range us {
 		uids = append(uids, IDRange(r))
@@ -65,7 +90,7 @@ func subordinate(uid int) (uids, gids []IDRange) {
 	for _, r := range gs {
 		gids = append(gids, IDRange(r))
 	}
-	return uids, gids
+	return uids, gids, nil
 }
 
 // userName is the name of a user id by /etc/passwd, or "". The pure Go look-up is meant: nothing is

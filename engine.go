@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/caisson-go/caisson/internal/store"
 )
 
 // Engine is one state directory with the images, containers and settings that belong together. The zero
@@ -35,6 +37,7 @@ type engineState struct {
 	host     *Support
 	hostErr  error
 	opening  sync.Mutex
+	store    *store.Store
 	swept    bool
 	kernelMu sync.Mutex
 	kernel   *Kernel // what was learnt by failing

@@ -68,7 +68,7 @@ func (e *Engine) fill(r *request, img *Image, u *undo) error {
 	case isDir:
 		r.root = plan.Root{Lower: []string{dir}}
 	default:
-		r.root = plan.Root{Lower: img.layers}
+		r.root, dir = plan.Root{Lower: img.layers}, ""
 	}
 	var err error
 	if dir != "" {

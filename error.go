@@ -21,7 +21,7 @@ type Error struct {
 func (e *Error) Error() string {
 	s := "caisson: " + e.Op
 	if e.Path != "" {
-		s += " " + e.Path
+		s += " " + shorten(e.Path)
 	}
 	s += ": " + e.Err.Error()
 	if e.Hint != "" {

@@ -209,7 +209,9 @@ func ExampleContainer_Resize() {
 func ExampleContainer_Stop() {
 	ctx := context.Background()
 	var engine caisson.Engine
-	c := engine.Host().Command("sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
+	c := engine.Host().Command("sleep", "1000")
+	c.Init = true
+	c.StopSignal = "SIGINT"
 	c.StopTimeout = 2 * time.Second
 	if err := c.Start(ctx); err != nil {
 		log.Fatal(err)

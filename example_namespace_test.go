@@ -45,20 +45,26 @@ func ExampleNamespace_Command() {
 	fmt.Printf("%s", out)
 }
 
-// One program in two namespaces at once: its own network and its own host name.
+// A program with this machine's files in two namespaces of a container: the container need not have it.
 func ExampleCommandIn() {
 	ctx := context.Background()
-	network, err := caisson.NewNamespace(ctx, caisson.NetNamespace)
-	if err != nil {
+	var engine caisson.Engine
+	c := engine.Host().Command("sleep", "1000")
+	c.Hostname = "inner"
+	if err := c.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
-	defer network.Close()
-	names, err := caisson.NewNamespace(ctx, caisson.UTSNamespace)
-	if err != nil {
-		log.Fatal(err)
+	defer c.Close()
+	var into []*caisson.Namespace
+	for _, kind := range []caisson.NamespaceKind{caisson.NetNamespace, caisson.UTSNamespace} {
+		n, err := c.Namespace(kind)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer n.Close()
+		into = append(into, n)
 	}
-	defer names.Close()
-	p := caisson.CommandIn([]*caisson.Namespace{network, names}, "sh", "-c", "hostname inner; hostname")
+	p := caisson.CommandIn(into, "hostname")
 	p.Stdout, p.Stderr = os.Stdout, os.Stderr
 	if err := p.Run(ctx); err != nil {
 		log.Fatal(err)

@@ -46,6 +46,8 @@ func TestExamplesDoWhatTheySay(t *testing.T) {
 		{"Engine.New", ExampleEngine_New, "one\ntwo\nthree\n"},
 		{"Engine.Host", ExampleEngine_Host, "/home:\n\n/root:\n\n/tmp:\n"},
 		{"Image.Command", ExampleImage_Command, ""},
+		{"Probe", ExampleProbe, ""},
+		{"Support.Features", ExampleSupport_Features, ""},
 		{"NewNamespace", ExampleNewNamespace, ""},
 		{"CommandIn", ExampleCommandIn, "inner\n"},
 		{"Namespace.Kind", ExampleNamespace_Kind, "uts\n"},

@@ -71,7 +71,7 @@ func (p *Process) config(inside *live) (*plan.Config, error) {
 	r := *inside.request
 	spec := *r.spec
 	r.spec = &spec
-	r.extra = len(p.ExtraFiles)
+	r.extra, r.null = len(p.ExtraFiles), nulls(p.Stdin, p.Stdout, p.Stderr)
 	spec.Args, spec.TTY, spec.Trace, spec.Init = p.Args, p.TTY, false, false
 	spec.Env = append(append([]string(nil), spec.Env...), p.Env...)
 	if p.Dir != "" {

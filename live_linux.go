@@ -23,7 +23,7 @@ type live struct {
 	group   *limitGroup // whose limits it is under
 	request *request    // what it was made from
 	engine  *Engine
-	undo    undo        // what close takes back
+	undo    undo // what close takes back
 
 	done   chan struct{} // closed when the process has been reaped
 	status syscall.WaitStatus

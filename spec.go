@@ -107,12 +107,21 @@ type Mount struct {
 	// ways, "shared"; mount_namespaces(7). Empty: "private", neither way.
 	Propagation string
 
+	// IDs shows a bind mount's files with other owners, users and groups alike, and stores what the
+	// container makes with the original ones. It needs privilege and a filesystem that can: ext4, xfs,
+	// btrfs since 5.15, tmpfs since 6.3; mount_setattr(2), "ID-mapped mounts". Empty: the owners as they are.
+	IDs []IDMapping
+
 	// Size bounds a tmpfs in bytes. Zero: half of the machine's memory, the kernel's default.
 	Size int64
 
 	// Mode is the permission of a tmpfs's root. Zero: 1777.
 	Mode fs.FileMode
 }
+
+// IDMapping maps Count ids: what Source, Source+1 and so on own in the source of a mount appears as owned
+// by Target, Target+1 and so on. Owners that no mapping names appear as nobody (65534).
+type IDMapping struct{ Source, Target, Count uint32 }
 
 // Limits bound what a container uses. A limit that cannot be applied fails Start.
 type Limits struct {

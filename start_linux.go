@@ -26,7 +26,7 @@ func (c *Container) start(ctx context.Context) (_ *live, err error) {
 		return nil, err
 	}
 	c.id = newID()
-	r := &request{spec: &c.Spec, support: sup, id: c.id, extra: len(c.ExtraFiles), file: c.sourceIsFile}
+	r := &request{spec: &c.Spec, support: sup, id: c.id, extra: len(c.ExtraFiles), null: nulls(c.Stdin, c.Stdout, c.Stderr), file: c.sourceIsFile}
 	if err := c.engine.fill(r, c.image, &l.undo); err != nil {
 		return nil, err
 	}

@@ -29,12 +29,12 @@ type startup struct {
 	join    []*os.File // open namespaces to join, which stay the caller's
 	cgroup  *os.File
 
-	program    *tape.Program
-	status     *os.File // read end of the status pipe
-	control    *os.File // our end of the control socket, or nil
-	stage      *launch.Process
-	guarded    bool // the process ends with this program
-	entry      *guardian.Entry
+	program *tape.Program
+	status  *os.File // read end of the status pipe
+	control *os.File // our end of the control socket, or nil
+	stage   *launch.Process
+	guarded bool // the process ends with this program
+	entry   *guardian.Entry
 }
 
 // run starts the process and returns when its program runs. On error no process is left.
@@ -44,7 +44,7 @@ func (s *startup) run(ctx context.Context) error {
 		return &Error{"plan", s.config.Args[0], err, ""}
 	}
 	s.program = program
-	theirs, err := s.open()
+	theirs, err := s.open(ctx)
 	defer func() { closeAll(theirs); s.close() }()
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (s *startup) run(ctx context.Context) error {
 }
 
 // open makes the pipes and opens the namespaces. It returns the tape's ends, in the order of plan.FDs.
-func (s *startup) open() (theirs []*os.File, err error) {
+func (s *startup) open(ctx context.Context) (theirs []*os.File, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, &Error{"pipe", "status", err, ""}
@@ -116,7 +116,16 @@ func (s *startup) open() (theirs []*os.File, err error) {
 		return theirs, nil
 	}
 	joined, err := openNamespaces(s.plan.Joins)
-	return append(theirs, joined...), err
+	theirs = append(theirs, joined...)
+	for i := range s.config.Mounts {
+		if err == nil && len(s.config.Mounts[i].IDMap) > 0 {
+			var f *os.File
+			if f, err = mapNamespace(ctx, s.engine, &s.config.Mounts[i]); err == nil {
+				theirs = append(theirs, f)
+			}
+		}
+	}
+	return theirs, err
 }
 
 // interrupt makes a read that waits for the tape return.

@@ -49,6 +49,11 @@ func same(a, b io.Writer) bool {
 	return a == b
 }
 
+// nulls tells which standard files have nothing given for them.
+func nulls(stdin io.Reader, stdout, stderr io.Writer) [3]bool {
+	return [3]bool{stdin == nil, stdout == nil, stderr == nil}
+}
+
 func (s *stdio) null() (*os.File, error) {
 	f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err == nil {

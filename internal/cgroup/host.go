@@ -3,6 +3,7 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -18,9 +19,9 @@ type Host struct {
 
 // tree is one mounted hierarchy.
 type tree struct {
-	mount       string   // where it is mounted
-	root        string   // the group that is seen there: "/", or another in a container
-	v2          bool     //
+	mount       string // where it is mounted
+	root        string // the group that is seen there: "/", or another in a container
+	v2          bool
 	controllers []string // of version 1; those of version 2 differ from group to group
 }
 
@@ -91,9 +92,10 @@ func (h *Host) above(t tree) []string {
 	if err != nil {
 		return nil
 	}
-	rel, err := filepath.Rel(t.root, ownGroup(text))
-	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
-		return nil // the mount shows another part of the tree
+	own := ownGroup(text)
+	rel, err := filepath.Rel(t.root, own)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") || strings.HasPrefix(own, "/..") {
+		return nil // the mount, or the cgroup namespace, shows another part of the tree
 	}
 	var list []string
 	for rel = path.Dir(rel); rel != "." && rel != "/"; rel = path.Dir(rel) {
@@ -116,8 +118,7 @@ func ownGroup(text string) string {
 // checkName refuses what does not name a group below the root.
 func checkName(name string) (string, error) {
 	name = strings.TrimPrefix(name, "/") // as /proc/PID/cgroup has it
-	clean := name != "" && path.Clean(name) == name && name != "." && name != ".." && !strings.HasPrefix(name, "../")
-	if !clean || strings.ContainsAny(name, "\x00\n") {
+	if !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, "\x00\n") {
 		return "", &Error{"open", name, errors.New("not the name of a cgroup"), "give a path below the root of the hierarchy, such as jobs/1"}
 	}
 	return name, nil

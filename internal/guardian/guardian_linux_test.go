@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/user"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -77,14 +79,12 @@ func TestGuardianOutlivesSignalsToTheGroup(t *testing.T) {
 }
 
 // The host program is an ordinary user, what it guards has a subordinate id that the user may not signal
-// by user id. Root writes the id map, as newuidmap(1) would.
-func TestGuardedProcessOfAnotherUser(t *testing.T) {
-	testneed.Root(t)
-	const user, first = 61234, 300000
-	attr := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
+// by user id: only as the owner of the user namespace that it lives in.
+func TestGuardedProcessOfASubordinateID(t *testing.T) {
+	attr, first, writeMap := subordinate(t)
 	var pids []int
 	cmd, stdin, pidfds := startHost(t, "user", attr, func(pid int) {
-		if err := os.WriteFile(fmt.Sprintf("/proc/%d/uid_map", pid), fmt.Appendf(nil, "0 %d 10", first), 0); err != nil {
+		if err := writeMap(pid); err != nil {
 			t.Fatal(err)
 		}
 		pids = append(pids, pid)
@@ -105,6 +105,44 @@ func TestGuardedProcessOfAnotherUser(t *testing.T) {
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	eventually(t, time.Second, "the guarded processes are gone", func() bool { return running(t, pidfds) == 0 })
+}
+
+// subordinate says as whom a host program runs, which its first subordinate id is, and how a process of
+// its gets ten of them: by newuidmap(1), or, if the test is root, by root as newuidmap would.
+func subordinate(t *testing.T) (attr *syscall.SysProcAttr, first int, writeMap func(pid int) error) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		testneed.Root(t)
+		const somebody, first = 61234, 300000
+		return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: somebody, Gid: somebody}}, first,
+			func(pid int) error {
+				return os.WriteFile(fmt.Sprintf("/proc/%d/uid_map", pid), fmt.Appendf(nil, "0 %d 10", first), 0)
+			}
+	}
+	testneed.SubordinateIDs(t)
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile("/etc/subuid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Split(line, ":"); f[0] == me.Username || f[0] == me.Uid {
+			if first, err = strconv.Atoi(f[1]); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	return nil, first, func(pid int) error {
+		out, err := exec.Command("newuidmap", strconv.Itoa(pid), "0", strconv.Itoa(first), "10").CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("newuidmap: %w: %s", err, out)
+		}
+		return nil
+	}
 }
 
 func TestFootprint(t *testing.T) {

@@ -68,6 +68,8 @@ func (b *builder) detachDev() {
 		b.Mknodat(b.dev, d.name, sys.S_IFREG|0o666, 0)
 		fd := b.Slot(d.name)
 		b.OpenTree(tape.Cwd, "/dev/"+d.name, sys.OPEN_TREE_CLONE).To(fd)
+		// Read-only says nothing about the device, but keeps its mode and owner, which are the host's.
+		b.MountSetattr(fd, "", sys.AT_EMPTY_PATH, sys.MOUNT_ATTR_RDONLY|sys.MOUNT_ATTR_NOSUID|sys.MOUNT_ATTR_NOEXEC, 0, 0, tape.Int(0))
 		b.nodes = append(b.nodes, fd)
 	}
 	for _, l := range links {
@@ -102,6 +104,24 @@ func (b *builder) api() {
 		b.step("mount", "/sys/fs/cgroup cgroup2, read-only", "cgroups(7), cgroup_namespaces(7)")
 		b.MoveMount(b.filesystem("cgroup2", apiAttrs|sys.MOUNT_ATTR_RDONLY), tape.Cwd, "/sys/fs/cgroup", 0)
 	}
+}
+
+// null opens the container's own /dev/null for the standard files that have nothing else. The host's, which
+// holds their places until now, would let root in the container change the mode of a file that everybody on
+// the host needs.
+func (b *builder) null() {
+	if b.c.Null == [3]bool{} || b.c.TTY != nil {
+		return
+	}
+	b.step("open", "/dev/null, the container's own, for standard files", "null(4), fchmod(2)")
+	fd := b.Slot("null")
+	b.Openat(tape.Cwd, "/dev/null", sys.O_RDWR|sys.O_CLOEXEC, 0).To(fd)
+	for i, own := range b.c.Null {
+		if own {
+			b.Dup3(fd, tape.Int(i), 0)
+		}
+	}
+	b.Close(fd)
 }
 
 // pts mounts the pseudoterminals; Documentation/filesystems/devpts.rst. Group 5 is tty on every

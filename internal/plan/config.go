@@ -18,7 +18,8 @@ type Config struct {
 	Caps       uint64 // capabilities kept, bit n for capability n
 	NewPrivs   bool   // allow setuid programs to gain privileges
 	Tasks      []string
-	ExtraFiles int // descriptors 3 and up that the program receives
+	ExtraFiles int     // descriptors 3 and up that the program receives
+	Null       [3]bool // standard files that shall be the container's own /dev/null
 	Trace      bool
 	Features   Features
 }
@@ -138,8 +139,11 @@ type Mount struct {
 	NoExec      bool
 	Propagation int    // MS_PRIVATE, MS_SLAVE, MS_SHARED
 	Options     string // Tmpfs: size=..., mode=...
-	IDMap       bool   // Bind: through the id map of an open user namespace
+	IDMap       []IDMapping
 }
+
+// IDMapping shows the owners from Source on as those from Target on; mount_setattr(2), MOUNT_ATTR_IDMAP.
+type IDMapping struct{ Source, Target, Count uint32 }
 
 // MountKind is the type of a Mount.
 type MountKind uint8

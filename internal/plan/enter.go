@@ -18,6 +18,7 @@ func CompileExec(c *Config) (*Plan, error) {
 	b.assign()
 	b.begin()
 	b.enter()
+	b.null()
 	b.terminal()
 	b.workdir()
 	b.identity()

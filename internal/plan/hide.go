@@ -69,7 +69,7 @@ func (b *builder) etc() {
 	b.Openat2(tape.Cwd, "/etc", sys.O_PATH|sys.O_CLOEXEC, 0, sys.RESOLVE_NO_MAGICLINKS).To(dir)
 	for _, f := range b.c.Etc {
 		fd, mnt := b.Slot("file"), b.Slot(f.Name)
-		name := ".etc-" + f.Name
+		name := f.temporary()
 		b.Openat(b.dev, name, sys.O_CREAT|sys.O_EXCL|sys.O_WRONLY|sys.O_CLOEXEC, 0o644).To(fd)
 		b.Write(fd, f.Content)
 		b.Close(fd)
@@ -79,6 +79,18 @@ func (b *builder) etc() {
 		b.Mknodat(dir, f.Name, sys.S_IFREG|0o644, 0).Allow(sys.EEXIST).Else(next)
 		b.MoveMount(mnt, dir, f.Name, 0)
 		b.Mark(next)
-		b.Unlinkat(b.dev, name, 0)
+	}
+}
+
+func (f *File) temporary() string { return ".etc-" + f.Name }
+
+// forget removes the names that the generated files had in /dev; mounted, they live on. It comes after
+// the caller's mounts, because nothing can be mounted over a file that has no name.
+func (b *builder) forget() {
+	if b.c.Namespaces.Mount.Mode != New {
+		return
+	}
+	for i := range b.c.Etc {
+		b.Unlinkat(b.dev, b.c.Etc[i].temporary(), 0).Ignore().Note("busy where the caller mounted over it")
 	}
 }

@@ -135,9 +135,7 @@ func (b *builder) user() {
 		b.Unshare(sys.CLONE_NEWUSER)
 		b.step("map", fmt.Sprintf("uid 0 -> %d, gid 0 -> %d", u.UID, u.GID),
 			"user_namespaces(7): without privilege one id, and only once setgroups(2) is denied")
-		b.put("/proc/self/setgroups", "deny")
-		b.put("/proc/self/uid_map", fmt.Sprintf("0 %d 1\n", u.UID))
-		b.put("/proc/self/gid_map", fmt.Sprintf("0 %d 1\n", u.GID))
+		mapOneID(b.Tape, u)
 	case UserRanges:
 		b.step("unshare", "user", "user_namespaces(7)")
 		b.Unshare(sys.CLONE_NEWUSER)
@@ -154,12 +152,29 @@ func (b *builder) user() {
 	}
 }
 
+// EnterUser makes a user namespace on a tape of the caller's. With UserRanges the maps are the caller's to
+// write, and the ids to take.
+func EnterUser(t *tape.Tape, u *UserNamespace) {
+	if u.Mode == UserOneID || u.Mode == UserRanges {
+		t.Unshare(sys.CLONE_NEWUSER)
+	}
+	if u.Mode == UserOneID {
+		mapOneID(t, u)
+	}
+}
+
+func mapOneID(t *tape.Tape, u *UserNamespace) {
+	put(t, "/proc/self/setgroups", "deny")
+	put(t, "/proc/self/uid_map", fmt.Sprintf("0 %d 1\n", u.UID))
+	put(t, "/proc/self/gid_map", fmt.Sprintf("0 %d 1\n", u.GID))
+}
+
 // put writes a string to a file that exists.
-func (b *builder) put(path, s string) {
-	fd := b.Slot("fd")
-	b.Openat(tape.Cwd, path, sys.O_WRONLY|sys.O_CLOEXEC, 0).To(fd)
-	b.Write(fd, s)
-	b.Close(fd)
+func put(t *tape.Tape, path, s string) {
+	fd := t.Slot("fd")
+	t.Openat(tape.Cwd, path, sys.O_WRONLY|sys.O_CLOEXEC, 0).To(fd)
+	t.Write(fd, s)
+	t.Close(fd)
 }
 
 // stage makes the container's first process and ends this one.

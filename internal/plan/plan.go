@@ -72,9 +72,11 @@ func Compile(c *Config) (*Plan, error) {
 	b.detach()
 	b.pivot()
 	b.api()
+	b.null()
 	b.hide()
 	b.etc()
 	b.attach()
+	b.forget()
 	b.terminal()
 	b.network()
 	b.workdir()
@@ -98,7 +100,7 @@ func (b *builder) numbers() {
 	b.p.Maps = b.c.Namespaces.User.Mode == UserRanges
 	b.p.Joins = joins(&b.c.Namespaces)
 	for _, m := range b.c.Mounts {
-		if m.IDMap {
+		if len(m.IDMap) > 0 {
 			b.p.IDMaps++
 		}
 	}

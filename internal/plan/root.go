@@ -47,7 +47,7 @@ func (b *builder) binds() {
 			flags, deep = flags|sys.AT_RECURSIVE, sys.AT_RECURSIVE
 		}
 		b.OpenTree(tape.Cwd, m.Source, flags).To(fd)
-		if m.IDMap {
+		if len(m.IDMap) > 0 {
 			b.MountSetattr(fd, "", sys.AT_EMPTY_PATH|deep, sys.MOUNT_ATTR_IDMAP, 0, 0, tape.Int(idmap))
 			idmap++
 		}

@@ -62,7 +62,7 @@ func CompileHold(c *Config, flag uint64) *Plan {
 	b.p.FDs.Count++
 	b.begin()
 	b.user()
-	if flag != sys.CLONE_NEWUSER {
+	if flag != sys.CLONE_NEWUSER || c.Namespaces.User.Mode == UserHost {
 		b.step("unshare", cloneNames(flag), "unshare(2)")
 		b.Unshare(int(flag))
 	}

@@ -106,3 +106,20 @@ func (y hierarchy) upward() []string {
 	}
 	return list
 }
+
+// describe lists what is mounted where, with the controllers.
+func (h *Host) describe(list []hierarchy) string {
+	var parts, one []string
+	for _, y := range list {
+		switch {
+		case y.version == 2:
+			parts = append(parts, strings.TrimSpace("v2 on "+y.top+": "+h.read(y.own+"/cgroup.controllers")))
+		case !strings.Contains(y.options, "name="):
+			one = append(one, strings.TrimPrefix(y.options, "rw,"))
+		}
+	}
+	if len(one) > 0 {
+		parts = append(parts, "v1: "+strings.Join(one, " "))
+	}
+	return strings.Join(parts, "; ")
+}

@@ -33,7 +33,7 @@ func (p *prober) cgroups(ctx context.Context) {
 		p.record(CgroupTree, "", &fs.PathError{Op: "find", Path: "cgroup hierarchy", Err: fs.ErrNotExist})
 		return
 	}
-	p.record(CgroupTree, strings.TrimSpace(cgroupMode(list)+" on "+list[0].top), nil)
+	p.record(CgroupTree, p.describe(list), nil)
 	err := p.unified(ctx, list)
 	for _, l := range limits {
 		err = firstOf(err, p.limit(list, l))

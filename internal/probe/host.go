@@ -20,6 +20,7 @@ type Host struct {
 	Privileged bool   // containers need no user namespace
 	SubUIDs    string // the ranges of subordinate ids, for people; "" if there are none
 	SubGIDs    string
+	SubErr     error // why they could not be found
 
 	// StateDir is where containers are kept. It need not exist.
 	StateDir string

@@ -54,8 +54,8 @@ func (p *prober) parts() {
 		}
 		path, err := p.LookPath(part.name)
 		p.record(part.program, path, err)
-		err = nil
-		if part.ranges == "" {
+		err = p.SubErr
+		if err == nil && part.ranges == "" {
 			err = fmt.Errorf("no line for user %s: %w", p.name(), fs.ErrNotExist)
 		}
 		p.record(part.line, part.ranges, err)
@@ -69,11 +69,7 @@ func (p *prober) maps(pid int) bool {
 	switch {
 	case p.Privileged:
 		err = writeMaps(pid, "0 100000 65536", "0 100000 65536")
-	case p.SubUIDs == "":
-		p.unknown(IDMaps, &NeedError{Need: SubUID})
-		return writeMaps(pid, fmt.Sprintf("0 %d 1", p.UID), fmt.Sprintf("0 %d 1", p.GID)) == nil
-	case p.SubGIDs == "":
-		p.unknown(IDMaps, &NeedError{Need: SubGID})
+	case !p.mayMap():
 		return writeMaps(pid, fmt.Sprintf("0 %d 1", p.UID), fmt.Sprintf("0 %d 1", p.GID)) == nil
 	default:
 		err = p.MapIDs(pid)
@@ -83,6 +79,17 @@ func (p *prober) maps(pid int) bool {
 		p.unknown(IDMapped, &NeedError{IDMaps, err})
 	}
 	return err == nil
+}
+
+// mayMap tells whether there is what it takes to map a range, and else what is missing.
+func (p *prober) mayMap() bool {
+	for _, need := range []ID{Newuidmap, Newgidmap, SubUID, SubGID} {
+		if res := p.result(need); res.State != Works {
+			p.unknown(IDMaps, &NeedError{need, res.Err})
+			return false
+		}
+	}
+	return true
 }
 
 // writeMaps writes maps of one line from outside; user_namespaces(7). Without privilege the group map can

@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/caisson-go/caisson/internal/sys"
 )
@@ -30,6 +32,12 @@ func (r *recorder) unknown(id ID, err error) {
 	r.report.unknown(id, err)
 }
 
+func (r *recorder) result(id ID) Result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.report.Results[id]
+}
+
 // prober is one run.
 type prober struct {
 	*Host
@@ -41,7 +49,10 @@ type prober struct {
 //
 // Errors: ctx.Err.
 func Run(ctx context.Context, h *Host) (*Report, error) {
-	p := &prober{Host: h, scratch: nearest(h.StateDir)}
+	p := &prober{Host: h, scratch: os.TempDir()}
+	if h.StateDir != "" {
+		p.scratch = nearest(h.StateDir)
+	}
 	p.report.CgroupMode = cgroupMode(h.hierarchies())
 	p.report.AppArmor, p.report.SELinux = h.appArmor(), h.seLinux()
 	var all sync.WaitGroup
@@ -80,6 +91,11 @@ func (p *prober) users(ctx context.Context) {
 
 // filesystems runs the script of the same name, with directories for an overlay on disk.
 func (p *prober) filesystems(ctx context.Context) {
+	if p.StateDir == "" {
+		p.unknown(OverlayState, errors.New("there is no default state directory: HOME is not set"))
+		p.run(ctx, filesystems(p.Host, ""))
+		return
+	}
 	dir, err := layersIn(p.scratch)
 	if err != nil {
 		p.record(OverlayState, "", err)
@@ -145,11 +161,12 @@ func (p *prober) memory() bool {
 // binfmt looks which interpreters the kernel knows for programs of other machines. Registering one to
 // try it would show to everybody.
 func (p *prober) binfmt() {
-	const dir = "proc/sys/fs/binfmt_misc"
-	entries, err := fs.ReadDir(p.Files, dir)
-	if err == nil {
-		_, err = fs.Stat(p.Files, dir+"/register")
+	const dir = "/proc/sys/fs/binfmt_misc"
+	if !p.exists(dir + "/register") {
+		p.record(Binfmt, "", &fs.PathError{Op: "open", Path: dir + "/register", Err: syscall.ENOENT})
+		return
 	}
+	entries, err := fs.ReadDir(p.Files, dir[1:])
 	if err != nil {
 		p.record(Binfmt, "", err)
 		return
@@ -161,4 +178,11 @@ func (p *prober) binfmt() {
 		}
 	}
 	p.record(Binfmt, strings.Join(names, " "), nil)
+}
+
+func landlockDetail(abi int) string {
+	if abi == 0 {
+		return ""
+	}
+	return "ABI " + strconv.Itoa(abi)
 }

@@ -1,6 +1,12 @@
 package probe
 
-import "fmt"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+)
 
 // State is what came of a trial.
 type State uint8
@@ -28,12 +34,22 @@ type Report struct {
 	SELinux    string // "enforcing", "permissive" or ""
 }
 
-// record takes down a result: an error fails the trial.
+// record takes down a result: an error fails the trial, unless it is one that tells nothing.
 func (r *Report) record(id ID, detail string, err error) {
-	r.Results[id] = Result{State: Works, Detail: detail}
+	res := Result{State: Works, Detail: detail, Err: err}
 	if err != nil {
-		r.Results[id] = Result{State: Fails, Err: err, Detail: detail}
+		res.State = Fails
 	}
+	if slices.ContainsFunc(passing, func(e error) bool { return errors.Is(err, e) }) {
+		res.State = Unknown
+	}
+	r.Results[id] = res
+}
+
+// passing are errors that say that the machine was busy, not what it can do.
+var passing = []error{
+	syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EINTR,
+	context.Canceled, context.DeadlineExceeded,
 }
 
 // unknown takes down that a trial could not be made.
@@ -57,7 +73,8 @@ func (r *Report) conclude(h *Host) {
 			*res = Result{Err: &NeedError{n, res.Err}}
 			break
 		}
-		if res.State == Fails {
+		var off *offError
+		if res.State == Fails || errors.As(res.Err, &off) {
 			res.Remedy = remedy(h, r, ID(id))
 		}
 	}

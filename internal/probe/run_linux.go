@@ -23,15 +23,23 @@ type running struct {
 	status  *os.File // read end
 	leash   *os.File // write end
 	stop    func() bool
+	stopped chan struct{}
 }
 
-// start starts a script. When ctx is done its process is killed.
+// grace is how long a script may go on when nobody wants it any more. It ends by itself within that:
+// killing it would leave its children to whoever reaps the orphans of this system.
+const grace = 200 * time.Millisecond
+
+// start starts a script. When ctx is done its process ends soon.
 func (p *prober) start(ctx context.Context, s *script, cgroup *os.File, extra ...*os.File) (*running, error) {
 	program, err := s.program()
 	if err != nil {
 		return nil, err
 	}
-	r := &running{script: s, program: program}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r := &running{script: s, program: program, stopped: make(chan struct{})}
 	var statusEnd, leashEnd *os.File
 	if r.status, statusEnd, err = os.Pipe(); err != nil {
 		return nil, err
@@ -48,11 +56,22 @@ func (p *prober) start(ctx context.Context, s *script, cgroup *os.File, extra ..
 		_, _ = r.status.Close(), r.leash.Close()
 		return nil, err
 	}
-	r.stop = context.AfterFunc(ctx, func() {
+	r.stop = context.AfterFunc(ctx, r.kill)
+	return r, nil
+}
+
+// kill lets the script go, and kills its process if it does not go.
+func (r *running) kill() {
+	defer close(r.stopped)
+	_ = r.leash.Close()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-r.process.Done():
+	case <-timer.C:
 		_ = r.process.Signal(syscall.SIGKILL)
 		_ = r.status.SetReadDeadline(time.Unix(1, 0))
-	})
-	return r, nil
+	}
 }
 
 // next reads one record: the number of a trial and what came of it.
@@ -116,7 +135,9 @@ func (r *running) collect(rep *recorder) {
 func (r *running) end() (syscall.WaitStatus, error) {
 	_ = r.leash.Close()
 	status, _, err := r.process.Wait()
-	r.stop()
+	if !r.stop() {
+		<-r.stopped
+	}
 	r.process.Close()
 	_ = r.status.Close()
 	return status, err

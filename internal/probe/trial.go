@@ -5,7 +5,9 @@ type ID uint8
 
 // The trials.
 const (
-	Mount ID = iota
+	None ID = iota // stands for no trial
+
+	Mount
 	PID
 	Net
 	IPC

@@ -13,11 +13,15 @@ import (
 // the slot that its result goes to, the errno that counts as success and the branches that are taken.
 func (t *Tape) String() string {
 	var b strings.Builder
+	named := map[int][]string{}
+	for _, l := range t.labels {
+		if l.name != "" {
+			named[l.at] = append(named[l.at], l.name)
+		}
+	}
 	for i := range t.ops {
-		for _, l := range t.labels {
-			if l.at == i && l.name != "" {
-				fmt.Fprintf(&b, "%s:\n", l.name)
-			}
+		for _, name := range named[i] {
+			fmt.Fprintf(&b, "%s:\n", name)
 		}
 		fmt.Fprintf(&b, "%5d  %s\n", i, t.FormatOp(i))
 	}
@@ -101,7 +105,13 @@ func (t *Tape) labelName(l Label) string {
 }
 
 // format prints one argument; kind is its letter in call.params.
-func (t *Tape) format(a Arg, kind byte) string {
+func (t *Tape) format(a Arg, kind byte) string { return t.formatWithin(a, kind, maxDepth) }
+
+// maxDepth is how deep structures are printed: sendmsg's header holds a vector of buffers.
+const maxDepth = 4
+
+// formatWithin is format with structures that are at most depth deep: one may hold its own address.
+func (t *Tape) formatWithin(a Arg, kind byte, depth int) string {
 	switch a.kind {
 	case argSlot:
 		if int(a.n) < len(t.names) && t.names[a.n] != "" {
@@ -113,13 +123,13 @@ func (t *Tape) format(a Arg, kind byte) string {
 	case argSelf:
 		return "failure"
 	case argAddr:
-		return t.formatAddr(int(a.n), kind)
+		return t.formatAddr(int(a.n), kind, depth)
 	}
 	return formatConst(a.n, kind)
 }
 
 // formatAddr prints what lies at an address: a string, a structure, or just where it is.
-func (t *Tape) formatAddr(off int, kind byte) string {
+func (t *Tape) formatAddr(off int, kind byte, depth int) string {
 	fields, ok := t.structs[off]
 	switch {
 	case kind == 's':
@@ -133,10 +143,10 @@ func (t *Tape) formatAddr(off int, kind byte) string {
 	case kind == 'V' && len(fields) > 0:
 		return t.formatStrings(fields)
 	}
-	if ok {
+	if ok && depth > 0 {
 		parts := make([]string, len(fields))
 		for i, f := range fields {
-			parts[i] = t.format(f, 'x')
+			parts[i] = t.formatWithin(f, 'x', depth-1)
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	}

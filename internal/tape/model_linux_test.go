@@ -116,6 +116,7 @@ func (p *program) compile() *tape.Tape {
 			vars[i] = t.Zero(8).Field(0)
 		}
 	}
+	t.Umask(0) // the model begins so
 	arg := func(o operand) tape.Arg {
 		switch o.kind {
 		case isVar:

@@ -111,7 +111,7 @@ func compile(dir, program string) (err error) {
 func Commands() []string {
 	var names []string
 	b, _ := sources.ReadFile("testdata/probe/main.go") // it is embedded: it cannot fail
-	for _, m := range regexp.MustCompile(`(?m)^\t\t"([a-z0-9-]+)":`).FindAllSubmatch(b, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\t"([a-z0-9-]+)":`).FindAllSubmatch(b, -1) {
 		names = append(names, string(m[1]))
 	}
 	return names

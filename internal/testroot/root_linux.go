@@ -54,9 +54,10 @@ func New(t TB) *Root {
 // Path is where a file of the root lies on the host.
 func (r *Root) Path(name string) string { return filepath.Join(r.Dir, name) }
 
-// File writes a file, and makes the directories above it.
+// File writes a file in place of whatever has its name, and makes the directories above it.
 func (r *Root) File(name, content string, mode os.FileMode) {
 	r.t.Helper()
+	r.Remove(name)
 	r.parents(name)
 	r.must(os.WriteFile(r.Path(name), []byte(content), 0o600))
 	r.must(os.Chmod(r.Path(name), mode))

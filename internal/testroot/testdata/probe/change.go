@@ -11,15 +11,9 @@ import (
 	"unsafe"
 )
 
-// put writes text to a file, which it makes: put name text mode
+// put writes text to a file, which it makes: put name text
 func put(args []string) {
-	mode := os.FileMode(0o644)
-	if len(args) > 2 {
-		var m uint32
-		_, _ = fmt.Sscanf(args[2], "%o", &m)
-		mode = os.FileMode(m)
-	}
-	say(args[0], os.WriteFile(args[0], []byte(args[1]), mode))
+	say(args[0], os.WriteFile(args[0], []byte(args[1]), 0o644))
 }
 
 // chown gives everything below a directory to owners one after the other, and makes it setuid: chown dir uid...
@@ -34,6 +28,18 @@ func chown(args []string) {
 			return nil
 		})
 	}
+}
+
+// owner changes the owner of a file: owner name uid gid
+func owner(args []string) {
+	say(args[0], syscall.Lchown(args[0], number(args, 1, 0), number(args, 2, 0)))
+}
+
+// mode changes the mode of a file: mode name octal
+func mode(args []string) {
+	var m uint32
+	_, _ = fmt.Sscanf(args[1], "%o", &m)
+	say(args[0], syscall.Chmod(args[0], m))
 }
 
 // stdioMode tries to change the mode of what the standard files are to what it is. It prints device and inode.

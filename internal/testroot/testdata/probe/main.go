@@ -1,3 +1,8 @@
+// The runtime must not open files of its own before the probe has counted those that it was given.
+
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command probe is the program of test root filesystems. It looks at what a program in a container can see, and tries
 // what one must not manage. It answers to the names of its commands, and runs several, separated by "--".
 //
@@ -33,9 +38,11 @@ var commands = map[string]func(args []string){
 	"keys":       keys,
 	"lock":       lock,
 	"ls":         ls,
+	"mode":       mode,
 	"naive":      naive,
 	"open":       open,
 	"outside":    outside,
+	"owner":      owner,
 	"processes":  processes,
 	"put":        put,
 	"rm":         func(args []string) { say(args[0], os.RemoveAll(args[0])) },

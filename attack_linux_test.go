@@ -1,0 +1,326 @@
+package caisson_test
+
+// The attacks of CVEs on container runtimes, as tests. Each test's comment names the CVEs and says when it passes; its
+// number is the row of the list of attacks that it stands for. Where an attack is a race, deliberately naive code must
+// lose it first: else the run proves nothing, and fails.
+//
+// Each attack is tried with what the user who runs the tests gets by default, and by root with a user namespace too.
+// A last test runs all of them again as a user without any privilege.
+//
+// Counts are small by default; CAISSON_FULL=1 makes them what the list of attacks asks for.
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caisson-go/caisson"
+	"github.com/caisson-go/caisson/internal/testneed"
+	"github.com/caisson-go/caisson/internal/testroot"
+	"golang.org/x/sys/unix"
+)
+
+// assault is what an attack is run against: an engine and the root filesystem of an image.
+type assault struct {
+	*testing.T
+	engine *caisson.Engine
+	root   *testroot.Root
+	user   caisson.NamespaceMode
+}
+
+// attack runs an attack in each mode that the user who runs the test has. At its end no container is left on disk.
+func attack(t *testing.T, try func(t *assault)) {
+	t.Helper()
+	testneed.UserNamespaces(t)
+	modes := map[string]caisson.NamespaceMode{"rootless": caisson.NamespaceDefault}
+	if os.Geteuid() == 0 {
+		modes = map[string]caisson.NamespaceMode{"root": caisson.NamespaceDefault, "userns": caisson.NamespaceNew}
+	}
+	for name, user := range modes {
+		t.Run(name, func(t *testing.T) {
+			e := &caisson.Engine{Dir: t.TempDir()}
+			t.Cleanup(func() {
+				if left, _ := os.ReadDir(filepath.Join(e.Dir, "containers")); len(left) > 0 {
+					t.Errorf("%d containers are left on disk, %s among them", len(left), left[0].Name())
+				}
+			})
+			try(&assault{t, e, testroot.New(t), user})
+		})
+	}
+}
+
+// attackCount is how often something is tried: the number of the list of attacks, or a smaller one that suits every run.
+func attackCount(full, quick int) int {
+	if os.Getenv("CAISSON_FULL") == "1" {
+		return full
+	}
+	return quick
+}
+
+// privileged tells whether the container's root is the host's.
+func (t *assault) privileged() bool { return os.Geteuid() == 0 && t.user == caisson.NamespaceDefault }
+
+// manyIDs tells whether the container can have other users than root.
+func (t *assault) manyIDs() bool {
+	if t.privileged() {
+		return true
+	}
+	err := t.command("status").with(func(c *caisson.Container) { c.User = "app" }).Run(t.Context())
+	var e *caisson.Error
+	if errors.As(err, &e) && e.Op == "identity" {
+		return false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return true
+}
+
+// victim is a container under attack.
+type victim struct {
+	*caisson.Container
+	t *assault
+}
+
+// command is a container of the root filesystem that runs a command of the probe.
+func (t *assault) command(args ...string) *victim {
+	t.Helper()
+	return t.commandIn(t.root.Dir, args...)
+}
+
+func (t *assault) commandIn(dir string, args ...string) *victim {
+	t.Helper()
+	img, err := t.engine.RootFS(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := img.Command(args...)
+	c.Namespaces.User = t.user
+	return &victim{c, t}
+}
+
+// with changes the container before its start.
+func (b *victim) with(change func(c *caisson.Container)) *victim {
+	change(b.Container)
+	return b
+}
+
+// output runs the container to its end, which must be a good one.
+func (b *victim) output() string {
+	b.t.Helper()
+	out, err := b.CombinedOutput(b.t.Context())
+	if err != nil {
+		b.t.Fatalf("%q: %v\n%s", b.Args, err, out)
+	}
+	return string(out)
+}
+
+// start starts the container, whose program says a line when it is ready, and closes it when the test ends.
+func (b *victim) start() *victim {
+	b.t.Helper()
+	lines := b.lines()
+	if line := lines(); line != "up" {
+		b.t.Fatalf("%q said %q instead of up", b.Args, line)
+	}
+	return b
+}
+
+// lines starts the container and returns a function that waits for its next line; "" at the end.
+func (b *victim) lines() func() string {
+	b.t.Helper()
+	r, w := io.Pipe()
+	b.Stdout, b.Stderr = w, w
+	if err := b.Start(b.t.Context()); err != nil {
+		b.t.Fatalf("%q: %v", b.Args, err)
+	}
+	lines := make(chan string, 1<<16)
+	go func() {
+		defer close(lines)
+		var rest []byte
+		buf := make([]byte, 4096)
+		for {
+			n, err := r.Read(buf)
+			rest = append(rest, buf[:n]...)
+			for {
+				line, after, ok := bytes.Cut(rest, []byte("\n"))
+				if !ok {
+					break
+				}
+				lines <- string(line)
+				rest = after
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	b.t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			b.t.Error(err)
+		}
+		_ = w.Close()
+	})
+	return func() string {
+		select {
+		case line := <-lines:
+			return line
+		case <-time.After(testneed.Patience(30 * time.Second)):
+			b.t.Fatalf("%q says nothing", b.Args)
+			return ""
+		}
+	}
+}
+
+// exec runs a further command in the running container, to a good end.
+func (b *victim) exec(args ...string) string {
+	b.t.Helper()
+	out, err := b.Exec(args...).CombinedOutput(b.t.Context())
+	if err != nil {
+		b.t.Fatalf("exec %q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// refused fails the test unless the container does not start, cleanly: with an *Error, and without having run anything.
+func (b *victim) refused(what string) error {
+	b.t.Helper()
+	out, err := b.CombinedOutput(b.t.Context())
+	var e *caisson.Error
+	if !errors.As(err, &e) {
+		b.t.Errorf("%s: %v, want a refusal\n%s", what, err, out)
+	}
+	if len(out) > 0 {
+		b.t.Errorf("%s: something ran: %s", what, out)
+	}
+	b.t.noSecret(what, fmt.Sprint(err))
+	return err
+}
+
+// orRefused runs the container, and returns what it said, or "" if its start was refused cleanly.
+func (b *victim) orRefused(what string) string {
+	b.t.Helper()
+	out, err := b.CombinedOutput(b.t.Context())
+	var e *caisson.Error
+	if err != nil && !errors.As(err, &e) {
+		b.t.Errorf("%s: %v, want success or a refusal\n%s", what, err, out)
+	}
+	b.t.noSecret(what, string(out)+fmt.Sprint(err))
+	return string(out)
+}
+
+// noSecret fails the test if a text has anything of a canary.
+func (t *assault) noSecret(what, text string) {
+	t.Helper()
+	if strings.Contains(text, testroot.Secret) {
+		t.Errorf("%s: the host's secret is in %q", what, text)
+	}
+}
+
+// has fails the test unless a text has each of the parts.
+func (t *assault) has(what, text string, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if !strings.Contains(text, p) {
+			t.Errorf("%s: no %q in\n%s", what, p, text)
+		}
+	}
+}
+
+// flipping makes two names of the host change places until the test ends, and returns how often they have.
+func flipping(t testing.TB, a, b string) *atomic.Int64 {
+	t.Helper()
+	swap := func() error { return unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE) }
+	testneed.Feature(t, "rename-exchange", swap(), "set TMPDIR to a directory on ext4, xfs, btrfs or tmpfs")
+	var stop atomic.Bool
+	var n atomic.Int64
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		runtime.LockOSThread() // so that the other side is preempted, and not polite
+		defer runtime.UnlockOSThread()
+		for !stop.Load() {
+			if err := swap(); err != nil {
+				t.Error(err)
+				return
+			}
+			n.Add(1)
+		}
+	})
+	t.Cleanup(func() { stop.Store(true); wg.Wait() })
+	return &n
+}
+
+// naiveEscapes wants naive code to lose a race: without that the test proves nothing.
+func naiveEscapes(t testing.TB, attempt func() (escaped bool)) {
+	t.Helper()
+	deadline := time.Now().Add(testneed.Patience(30 * time.Second))
+	for i := 1; time.Now().Before(deadline); i++ {
+		if attempt() {
+			t.Logf("control: naive code escaped at try %d", i)
+			return
+		}
+	}
+	t.Fatal("control: naive code never escaped, so this run proves nothing; give the test a second processor")
+}
+
+// ordinaryUser is the user of the last test. Nobody has its number, nor subordinate ids for it.
+const ordinaryUser = 64123
+
+// TestAttacksAsAnOrdinaryUser runs every attack again, in a process of a user without any privilege and with one id.
+func TestAttacksAsAnOrdinaryUser(t *testing.T) {
+	testneed.Root(t)
+	dir, err := os.MkdirTemp("", "caisson-attack-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	probe := testroot.Bare(t).Path("bin/probe")
+	if err := attackCopy(probe, filepath.Join(dir, "probe"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	suid := setuidRoot(t, dir)
+	if err := os.Chown(dir, ordinaryUser, ordinaryUser); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), testneed.Patience(10*time.Minute))
+	defer cancel()
+	// The link is followed by the new user in its own process: the test binary itself may lie out of its reach.
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", "-test.run=^TestAttack[A-Z][0-9]", "-test.v", "-test.count=1")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+dir, "TMPDIR="+dir, testroot.ProgramEnv+"="+filepath.Join(dir, "probe"), setuidEnv+"="+suid)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: ordinaryUser, Gid: ordinaryUser}}
+	out, err := cmd.CombinedOutput()
+	report := func(s string) {
+		for line := range strings.Lines(s) {
+			if f := strings.TrimSpace(line); strings.HasPrefix(f, "--- ") || err != nil && !strings.HasPrefix(f, "=== ") {
+				t.Log(strings.TrimRight(line, "\n"))
+			}
+		}
+	}
+	report(string(out))
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func attackCopy(from, to string, mode os.FileMode) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(to, b, 0o600); err != nil {
+		return err
+	}
+	return os.Chmod(to, mode)
+}
