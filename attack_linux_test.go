@@ -158,7 +158,7 @@ func (b *victim) lines() func() string {
 				if !ok {
 					break
 				}
-				lines <- string(line)
+				lines <- strings.TrimSuffix(string(line), "\r")
 				rest = after
 			}
 			if err != nil {

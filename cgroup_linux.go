@@ -2,10 +2,7 @@ package caisson
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -37,7 +34,7 @@ func (e *Engine) limit(l *Limits, r *request, u *undo) (*limitGroup, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
-	if err := e.record(r, u); err != nil {
+	if _, err := e.containerDir(r, u); err != nil {
 		return nil, err
 	}
 	host, err := cgroup.Find()
@@ -54,19 +51,6 @@ func (e *Engine) limit(l *Limits, r *request, u *undo) (*limitGroup, error) {
 	}
 	r.tasks = g.group.Tasks()
 	return g, nil
-}
-
-// record makes the directory of a container that has none for its files.
-func (e *Engine) record(r *request, u *undo) error {
-	base, err := e.containers()
-	if err != nil {
-		return err
-	}
-	if _, err := os.Lstat(filepath.Join(base, r.id)); !errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	_, err = e.containerDir(r, u)
-	return err
 }
 
 // file is the cgroup of version 2 to start processes in, or nil.

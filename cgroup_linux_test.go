@@ -101,7 +101,7 @@ func TestMemoryLimitIsReported(t *testing.T) {
 
 // The smallest limits that are allowed are enough for a small program.
 func TestSmallestLimitsRun(t *testing.T) {
-	l := caisson.Limits{Memory: 4 << 20, CPU: 0.01, Processes: 1}
+	l := caisson.Limits{Memory: 4 << 20, CPU: 0.1, Processes: 1}
 	limits(t, l)
 	c := engine(t).Host().Command("echo", "small")
 	c.Limits = l

@@ -3,6 +3,7 @@ package caisson
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"sort"
@@ -53,6 +54,9 @@ var newestKernel = Kernel{
 // request is a spec with all that Start found out about it. It becomes a plan.Config in one place.
 type request struct {
 	spec     *Spec
+	detach   bool
+	dir      string   // the container's directory, once there is one
+	lock     *os.File // that directory, locked
 	support  *Support
 	id       string
 	image    imageConfig
@@ -77,12 +81,15 @@ type imageConfig struct {
 func (r *request) config() (*plan.Config, error) {
 	s := r.spec
 	c := &plan.Config{
-		ReadOnly: s.ReadOnly, Init: s.Init, Trace: s.Trace, Tasks: r.tasks, ExtraFiles: r.extra, Null: r.null,
+		ReadOnly: s.ReadOnly, Init: s.Init, Trace: s.Trace, Tasks: r.tasks, ExtraFiles: r.extra, Null: r.null, Detach: r.detach,
 		Root: r.root, Features: r.support.Kernel.features(), NewPrivs: s.Security.NewPrivileges,
 	}
 	c.Cwd = s.Dir
 	if c.Cwd == "" {
 		c.Cwd = r.image.Dir
+	}
+	if strings.IndexByte(c.Cwd, 0) >= 0 {
+		return nil, &Error{"chdir", fmt.Sprintf("%q", c.Cwd), errors.New("the path holds a NUL"), "paths are C strings"}
 	}
 	if c.Cwd != "" && !path.IsAbs(c.Cwd) {
 		return nil, &Error{"chdir", shorten(c.Cwd), errors.New("not an absolute path"), "write it from the root, such as /" + shorten(c.Cwd)}

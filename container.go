@@ -33,6 +33,11 @@ type Container struct {
 	// process of the container.
 	Cancel func() error
 
+	// Detach lets the container outlive the host program. A supervisor of a few kilobytes waits for it.
+	// Stdin, Stdout and Stderr are nil or an *os.File then, and there is no terminal. Without Detach the
+	// container ends with the host program, however that ends.
+	Detach bool
+
 	// WaitDelay bounds how long Wait goes on, after the program has ended or Cancel was called, for
 	// copying that does not end. Zero: without end.
 	WaitDelay time.Duration

@@ -17,8 +17,11 @@ import (
 // while the container is open; flock(2) locks end with their process, however it ends. A directory that
 // nobody holds belonged to a program that was killed, and is cleared by the next engine to come.
 
-// containerDir makes and locks the directory of a container.
+// containerDir makes and locks the directory of a container, the first time that it is asked for.
 func (e *Engine) containerDir(r *request, u *undo) (string, error) {
+	if r.dir != "" {
+		return r.dir, nil
+	}
 	base, err := e.containers()
 	if err != nil {
 		return "", err
@@ -32,6 +35,7 @@ func (e *Engine) containerDir(r *request, u *undo) (string, error) {
 		defer func() { _ = lock.Close() }()
 		return e.removeTree(dir)
 	})
+	r.dir, r.lock = dir, lock
 	return dir, nil
 }
 

@@ -46,7 +46,9 @@ func (p *Process) launch(ctx context.Context, s *startup, l *live) (_ *live, err
 		return nil, &Error{"open", "standard files", err, ""}
 	}
 	s.live, s.files = l, append(l.stdio.child[:], p.ExtraFiles...)
-	if err := s.run(ctx); err != nil {
+	err = s.run(ctx)
+	s.plan.Recycle()
+	if err != nil {
 		l.stdio.abort()
 		return nil, err
 	}
@@ -71,6 +73,7 @@ func (p *Process) config(inside *live) (*plan.Config, error) {
 	r := *inside.request
 	spec := *r.spec
 	r.spec = &spec
+	r.detach = false
 	r.extra, r.null = len(p.ExtraFiles), nulls(p.Stdin, p.Stdout, p.Stderr)
 	spec.Args, spec.TTY, spec.Trace, spec.Init = p.Args, p.TTY, false, false
 	spec.Env = append(append([]string(nil), spec.Env...), p.Env...)

@@ -15,15 +15,17 @@ import (
 
 // live is a started program: the first process of a container, or one executed in it.
 type live struct {
-	proc    *launch.Process
-	stdio   *stdio
-	tty     *os.File // the terminal's master
-	report  *os.File // where an init writes the program's status
-	timings []Timing
-	group   *limitGroup // whose limits it is under
-	request *request    // what it was made from
-	engine  *Engine
-	undo    undo // what close takes back
+	proc *launch.Process
+	// The process that waits for a detached one, and is waited for in its place.
+	supervisor *launch.Process
+	stdio      *stdio
+	tty        *os.File // the terminal's master
+	report     *os.File // where an init writes the program's status
+	timings    []Timing
+	group      *limitGroup // whose limits it is under
+	request    *request    // what it was made from
+	engine     *Engine
+	undo       undo // what close takes back
 
 	done   chan struct{} // closed when the process has been reaped
 	status syscall.WaitStatus
@@ -40,11 +42,19 @@ func (l *live) watch(beforeReap func()) {
 	l.done, l.copyDone = make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(l.done)
-		l.status, _, l.err = l.proc.WaitThen(beforeReap)
+		l.status, _, l.err = l.child().WaitThen(beforeReap)
 		if l.report != nil {
 			l.readReport()
 		}
 	}()
+}
+
+// child is the process that is this program's to wait for.
+func (l *live) child() *launch.Process {
+	if l.supervisor != nil {
+		return l.supervisor
+	}
+	return l.proc
 }
 
 // readReport takes the status that an init wrote before it ended; it died itself if there is none.
@@ -140,5 +150,8 @@ func (l *live) close() error {
 		_ = l.tty.Close()
 	}
 	l.proc.Close()
+	if l.supervisor != nil {
+		l.supervisor.Close()
+	}
 	return l.undo.run()
 }

@@ -1,10 +1,6 @@
 package caisson
 
-import (
-	"strings"
-
-	"github.com/caisson-go/caisson/internal/probe"
-)
+import "github.com/caisson-go/caisson/internal/probe"
 
 // take fills in the features from what the probing found.
 func (s *Support) take(r *probe.Report) {
@@ -32,11 +28,19 @@ func (s *Support) take(r *probe.Report) {
 	}
 }
 
-// containerRemedy is the remedy of the first thing that a container cannot do without. The remedies of
-// the others begin with "none needed".
+// containerRemedy is the remedy of the first failing thing that a container cannot do without, or "".
+// What the start of a container fails with may be a consequence of it.
 func (s *Support) containerRemedy() string {
-	for _, f := range s.Features() {
-		if f.State == Fails && f.Remedy != "" && !strings.HasPrefix(f.Remedy, "none needed") {
+	n, f, p := &s.Namespaces, &s.Filesystems, &s.Processes
+	needed := []*Feature{
+		&n.Mount, &n.PID, &n.Net, &n.IPC, &n.UTS, &n.Cgroup, &f.MountAPI, &f.MountSetattr, &f.Tmpfs, &f.Proc, &f.Sysfs,
+		&f.Devpts, &f.Overlay, &p.Clone3, &p.Pidfd, &p.CloseRange, &p.Openat2,
+	}
+	if !s.Privileged {
+		needed = append([]*Feature{&n.User}, needed...)
+	}
+	for _, f := range needed {
+		if f.State == Fails && f.Remedy != "" {
 			return f.Name + ": " + f.Remedy
 		}
 	}

@@ -9,13 +9,14 @@ import (
 	"os/exec"
 	"strings"
 
+	"github.com/caisson-go/caisson/internal/cgroup"
 	"github.com/caisson-go/caisson/internal/probe"
 	"github.com/caisson-go/caisson/internal/sys"
 )
 
 // Probe finds out what this host can do for containers, by doing each thing once: it makes namespaces,
-// mounts filesystems, makes cgroups and starts a container. It takes some tens of milliseconds and leaves nothing
-// behind. What does not work is told with its reason and its remedy. The Support is never nil: what ctx
+// mounts filesystems, makes cgroups and starts a container. It takes some tens of milliseconds and leaves
+// nothing behind. What does not work is told with its reason and its remedy. The Support is never nil: what ctx
 // left no time for is Unknown in it.
 //
 // Nothing is remembered: an engine finds out by itself what it needs.
@@ -33,8 +34,8 @@ func Probe(ctx context.Context) (*Support, error) {
 	report, err := probe.Run(ctx, e.probeHost(sup))
 	sup.take(report)
 	sup.Container = <-started
-	if sup.Container.State == Fails && sup.Container.Remedy == "" {
-		sup.Container.Remedy = sup.containerRemedy()
+	if remedy := sup.containerRemedy(); sup.Container.State == Fails && remedy != "" {
+		sup.Container.Remedy = remedy
 	}
 	return sup, err
 }
@@ -50,7 +51,22 @@ func (e *Engine) probeHost(sup *Support) *probe.Host {
 	h.SubUIDs, h.SubGIDs, h.SubErr = rangeText(uids), rangeText(gids), err
 	with := &Support{UID: sup.UID, GID: sup.GID, SubUIDs: uids, SubGIDs: gids}
 	h.MapIDs = func(pid int) error { return (&startup{support: with}).writeMaps(pid) }
+	h.Limit = tryLimit
 	return h
+}
+
+// tryLimit makes a cgroup with one limit, where a container's would be, and removes it.
+func tryLimit(ctx context.Context, controller string) error {
+	limits := map[string]cgroup.Limits{"memory": {Memory: 64 << 20}, "cpu": {CPU: 0.5}, "pids": {Processes: 64}}
+	host, err := cgroup.Find()
+	if err != nil {
+		return cgroupError(err)
+	}
+	g, err := host.Nest("caisson-probe", newID(), limits[controller])
+	if err != nil {
+		return cgroupError(err)
+	}
+	return cgroupError(g.Destroy(ctx))
 }
 
 func rangeText(ranges []IDRange) string {

@@ -13,9 +13,9 @@ import (
 //
 // Errors: one that is errors.ErrUnsupported, beside a Support that says so.
 func Probe(ctx context.Context) (*Support, error) {
-	s := &Support{UID: os.Geteuid(), GID: os.Getegid()}
+	s := &Support{UID: os.Geteuid(), GID: os.Getegid(), Release: runtime.GOOS}
 	s.Container = Feature{
-		Name: "container", State: Fails, Detail: runtime.GOOS, Err: errNotLinux.Err,
+		Name: "container", State: Fails, Err: errNotLinux,
 		Remedy: "containers need Linux, on this machine or in a virtual one; images work here",
 	}
 	return s, errNotLinux

@@ -26,9 +26,17 @@ func (c *Container) start(ctx context.Context) (_ *live, err error) {
 		return nil, err
 	}
 	c.id = newID()
-	r := &request{spec: &c.Spec, support: sup, id: c.id, extra: len(c.ExtraFiles), null: nulls(c.Stdin, c.Stdout, c.Stderr), file: c.sourceIsFile}
+	if err := c.checkDetach(); err != nil {
+		return nil, err
+	}
+	r := &request{detach: c.Detach, spec: &c.Spec, support: sup, id: c.id, extra: len(c.ExtraFiles), null: nulls(c.Stdin, c.Stdout, c.Stderr), file: c.sourceIsFile}
 	if err := c.engine.fill(r, c.image, &l.undo); err != nil {
 		return nil, err
+	}
+	if c.Detach {
+		if _, err := c.engine.containerDir(r, &l.undo); err != nil {
+			return nil, err
+		}
 	}
 	group, err := c.engine.limit(&c.Limits, r, &l.undo)
 	if err != nil {
@@ -76,9 +84,10 @@ func (c *Container) launch(ctx context.Context, l *live, r *request, group *limi
 		}
 		s := &startup{
 			plan: p, config: config, engine: c.engine, support: r.support, live: l,
-			files: append(l.stdio.child[:], c.ExtraFiles...), cgroup: group.file(), guarded: true,
+			files: append(l.stdio.child[:], c.ExtraFiles...), cgroup: group.file(), lock: r.lock, guarded: !c.Detach,
 		}
 		err = s.run(ctx)
+		p.Recycle()
 		if err == nil {
 			l.request = r
 			return c.adopt(l, s, group)
@@ -94,6 +103,22 @@ func (c *Container) openStdio() (*stdio, error) {
 		return openStdio(nil, nil, nil) // the terminal takes their place
 	}
 	return openStdio(c.Stdin, c.Stdout, c.Stderr)
+}
+
+// checkDetach refuses what would tie a detached container to this program.
+func (c *Container) checkDetach() error {
+	if !c.Detach {
+		return nil
+	}
+	if c.TTY != nil {
+		return &Error{"detach", "terminal", errors.ErrUnsupported, "a terminal ends with the program that has its other side"}
+	}
+	for _, f := range []any{c.Stdin, c.Stdout, c.Stderr} {
+		if _, ok := f.(*os.File); f != nil && !ok {
+			return &Error{"detach", "standard files", errors.ErrUnsupported, "give an *os.File or nothing: nobody would copy"}
+		}
+	}
+	return nil
 }
 
 // adopt makes the started process the container's.

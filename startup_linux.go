@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -28,6 +29,7 @@ type startup struct {
 	inside  *live      // the container to enter, or nil
 	join    []*os.File // open namespaces to join, which stay the caller's
 	cgroup  *os.File
+	lock    *os.File // the container's directory, for a supervisor to hold
 
 	program *tape.Program
 	status  *os.File // read end of the status pipe
@@ -68,8 +70,10 @@ func (s *startup) run(ctx context.Context) error {
 	// The pipe ends only when nobody but the process holds its other end.
 	closeAll(theirs)
 	theirs = nil
-	stop := context.AfterFunc(ctx, func() { _ = s.stage.Signal(syscall.SIGKILL); s.interrupt() })
-	defer stop()
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, func() { _ = s.stage.Signal(syscall.SIGKILL); s.interrupt() })
+		defer stop()
+	}
 	if err := s.serve(); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -94,11 +98,19 @@ func (s *startup) open(ctx context.Context) (theirs []*os.File, err error) {
 		s.control, theirs = mine, append(theirs, other)
 	}
 	if s.plan.FDs.Exit >= 0 {
-		r, w, err := os.Pipe()
+		r, w, err := s.exitStatus()
 		if err != nil {
 			return theirs, &Error{"pipe", "exit status", err, ""}
 		}
 		s.live.report, theirs = r, append(theirs, w)
+	}
+	if s.plan.FDs.Lock >= 0 {
+		// The same open file, so that the lock is held until the supervisor ends too; flock(2).
+		lock, err := sys.Dup(s.lock)
+		if err != nil {
+			return theirs, &Error{"dup", s.lock.Name(), err, ""}
+		}
+		theirs = append(theirs, lock)
 	}
 	given := s.join
 	if s.inside != nil {
@@ -126,6 +138,22 @@ func (s *startup) open(ctx context.Context) (theirs []*os.File, err error) {
 		}
 	}
 	return theirs, err
+}
+
+// exitStatus is where an init or a supervisor writes the program's status: a pipe; or, where this program
+// may be gone by then, a file in the container's directory.
+func (s *startup) exitStatus() (r, w *os.File, err error) {
+	if !s.config.Detach {
+		return os.Pipe()
+	}
+	path := filepath.Join(s.lock.Name(), "exit")
+	if w, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		return nil, nil, err
+	}
+	if r, err = os.Open(path); err != nil {
+		return nil, nil, errors.Join(err, w.Close())
+	}
+	return r, w, nil
 }
 
 // interrupt makes a read that waits for the tape return.
@@ -282,17 +310,20 @@ func (s *startup) settle(r report, read, answered error) error {
 		}
 	}
 	if r.ready && !r.failed && read == nil && answered == nil && first != nil {
-		if s.plan.Staged {
+		switch {
+		case s.config.Detach:
+			s.live.supervisor = s.stage
+		case s.plan.Staged:
 			s.stage.Kill() // it has ended, or is about to
 		}
 		s.live.proc = first
 		return nil
 	}
 	s.unguard()
-	s.stage.Kill()
 	if s.plan.Staged && first != nil {
-		first.Kill()
+		s.discard(first)
 	}
+	s.stage.Kill()
 	if s.live.report != nil {
 		_ = s.live.report.Close()
 		s.live.report = nil
@@ -302,6 +333,18 @@ func (s *startup) settle(r report, read, answered error) error {
 		s.live.tty = nil
 	}
 	return s.explain(r, read, answered)
+}
+
+// discard ends a process that a stage made. A supervisor's child is reaped by it or, when it is gone too,
+// by init.
+func (s *startup) discard(p *launch.Process) {
+	if !s.config.Detach {
+		p.Kill()
+		return
+	}
+	_ = p.Signal(syscall.SIGKILL)
+	_, _, _ = s.stage.Wait()
+	p.Close()
 }
 
 // explain is the error of a start that failed.

@@ -30,11 +30,15 @@ func (s *Support) String() string {
 func (s *Support) writeIdentity(b *strings.Builder) {
 	b.WriteString("who you are\n")
 	line := func(name, value string) { fmt.Fprintf(b, "  %-9s  %s\n", name, value) }
-	who := "without privilege: containers live in a user namespace"
-	if s.Privileged {
-		who = "privileged: containers need no user namespace"
-	} else if s.UID == 0 {
-		who = "root without privilege on the machine: containers live in a user namespace"
+	who, where := "without privilege", "containers live in a user namespace"
+	switch {
+	case s.Privileged:
+		who, where = "privileged", "containers need no user namespace"
+	case s.UID == 0:
+		who = "root without privilege on the machine"
+	}
+	if s.Namespaces.User.Name != "" { // else nobody has tried to make one
+		who += ": " + where
 	}
 	line("user", fmt.Sprintf("uid %d, gid %d, %s", s.UID, s.GID, who))
 	if s.Release != "" {

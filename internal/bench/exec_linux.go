@@ -34,7 +34,7 @@ func (b *bench) exec() (err error) {
 		defer func() { err = errors.Join(err, unified.stop()) }()
 		crun, remove := b.crunExec(unified, runs)
 		defer remove()
-		podman, removePod := b.podmanExec(2)
+		podman, removePod := b.podmanExec(unified, runs)
 		defer removePod()
 		all = append(all, crun, podman)
 	}
@@ -64,17 +64,16 @@ func (b *bench) crunExec(unified *worker, runs int) (c *contestant, remove func(
 	return unified.program(name, max(2, runs/2), b.oci("crun", "exec", id, "/bin/true")...), remove
 }
 
-// podmanExec starts a container by podman, if that is installed and works here.
-func (b *bench) podmanExec(runs int) (c *contestant, remove func()) {
+// podmanExec starts a container by podman, if that is installed and works here. Its limits are given, because podman
+// otherwise raises them, which root of a guest or container may not.
+func (b *bench) podmanExec(unified *worker, runs int) (c *contestant, remove func()) {
 	const name = "podman exec"
 	id := b.id() + "-podman"
-	p, err := newProcess("podman", "run", "--detach", "--network", "none", "--name", id, "--rootfs", b.room.root, "/bin/sleep")
+	err := unified.do("podman", "run", "--detach", "--cgroups=disabled", "--network", "none", "--ulimit", "nofile=1024:1024",
+		"--ulimit", "nproc=1024:1024", "--name", id, "--rootfs", b.room.root, "/bin/sleep")
+	remove = func() { _ = unified.do("podman", "rm", "--force", "--time", "0", id) }
 	if err != nil {
-		return failing(name, err), func() {}
-	}
-	remove = func() { _ = tool(b.ctx, "", "podman", "rm", "--force", "--time", "0", id) }
-	if err := p.check(); err != nil {
 		return failing(name, err), remove
 	}
-	return program(name, runs, "podman", "exec", id, "/bin/true"), remove
+	return unified.program(name, 2, "podman", "exec", id, "/bin/true"), remove
 }

@@ -16,7 +16,12 @@ func (b *bench) importing() error {
 		fmt.Println("left out: import:", err)
 		return nil
 	}
-	dir, err := b.emptyModule()
+	library, err := b.library()
+	if err != nil {
+		fmt.Println("left out: import:", err)
+		return nil
+	}
+	dir, err := b.emptyModule(library)
 	if err != nil {
 		return err
 	}
@@ -53,20 +58,24 @@ func (b *bench) importing() error {
 
 func megabytes(n int64) string { return fmt.Sprintf("%.2f", float64(n)/1e6) }
 
-// emptyModule makes a module with two programs that do nothing. The library is the one in the current directory.
-func (b *bench) emptyModule() (string, error) {
-	out, err := exec.CommandContext(b.ctx, "go", "list", "-m", "-f", "{{.Dir}} {{.GoVersion}}", modulePath).Output()
+// library is the directory of the module that the current directory belongs to.
+func (b *bench) library() (string, error) {
+	out, err := exec.CommandContext(b.ctx, "go", "list", "-m", "-f", "{{.Dir}}", modulePath).Output()
 	if err != nil {
 		return "", fmt.Errorf("go list: %w; run it in the checkout", err)
 	}
-	library, version, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
+	return strings.TrimSpace(string(out)), nil
+}
+
+// emptyModule makes a module with two programs that do nothing.
+func (b *bench) emptyModule(library string) (string, error) {
 	sums, err := os.ReadFile(filepath.Join(library, "go.sum"))
 	if err != nil {
 		return "", err
 	}
 	dir := filepath.Join(b.room.dir, "import")
 	for name, text := range map[string]string{
-		"go.mod": "module example.org/empty\n\ngo " + version + "\n\nrequire " + modulePath + " v0.0.0\n\nreplace " + modulePath +
+		"go.mod": "module example.org/empty\n\ngo 1.26\n\nrequire " + modulePath + " v0.0.0\n\nreplace " + modulePath +
 			" => " + library + "\n",
 		"go.sum":          string(sums),
 		"without/main.go": "package main\n\nfunc main() {}\n",

@@ -13,7 +13,7 @@ import (
 // overlay, which is 60 to 90 us that they save; crun and runc make a cgroup, where caisson makes one only for limits.
 // That cgroup is of version 2, where joining one costs nothing: with version 1 both take 10 to 15 ms more.
 func (b *bench) peers(unified *worker, runs int) ([]*contestant, error) {
-	few := max(2, runs/4)
+	few := max(2, runs*2/5)
 	peers := []*contestant{b.bubblewrap(runs)}
 	if unified == nil {
 		return peers, nil

@@ -80,11 +80,6 @@ func program(name string, runs int, argv ...string) *contestant {
 	return &contestant{name: name, runs: runs, run: each(p.once)}
 }
 
-// failing is a contestant that says why it does not take part.
-func failing(name string, err error) *contestant {
-	return &contestant{name: name, run: func(int) (batch, error) { return batch{}, err }}
-}
-
 // command is how a worker runs a program: it answers with the times of as many runs as the first word says. Once is
 // a trial, of which only an error counts.
 func command(words []string) ([]int64, error) {

@@ -30,6 +30,11 @@ func each(once func() error) func(n int) (batch, error) {
 	}
 }
 
+// failing is a contestant that says why it does not take part.
+func failing(name string, err error) *contestant {
+	return &contestant{name: name, run: func(int) (batch, error) { return batch{}, err }}
+}
+
 // compete runs all contestants in rounds and leaves out those that cannot run here.
 func compete(ctx context.Context, rounds int, all []*contestant) ([]*contestant, error) {
 	var able []*contestant

@@ -12,7 +12,8 @@ type batch struct{ median, min, p90 time.Duration }
 
 func summarize(runs []time.Duration) batch {
 	runs = slices.Sorted(slices.Values(runs))
-	return batch{runs[len(runs)/2], runs[0], runs[len(runs)*9/10]}
+	middle := (runs[(len(runs)-1)/2] + runs[len(runs)/2]) / 2
+	return batch{middle, runs[0], runs[len(runs)*9/10]}
 }
 
 // total is what the batches of all rounds come to.

@@ -27,20 +27,38 @@ func (g *Group) limit(l Limits, controllers []string) error {
 	}
 	for _, c := range controllers {
 		d, ok := g.dirOf(c)
-		for _, s := range l.settings(c, d.v2) {
-			if !ok {
-				break
-			}
-			err := write(filepath.Join(d.path, s.file), s.value)
-			absent := errors.Is(err, fs.ErrNotExist)
-			switch {
-			case absent && (s.optional || !slices.Contains(need, c)): // no file, no limit to lift
-			case errors.Is(err, syscall.EINVAL) && s.try:
-			case absent && isDir(d.path):
-				return missing(c, d.path)
-			case err != nil:
-				return fail("limit", filepath.Join(d.path, s.file), err)
-			}
+		if !ok {
+			continue // it is not needed, or enable would have said so
+		}
+		needed := slices.Contains(need, c)
+		err := d.set(c, l.settings(c, d.v2), needed)
+		if d.v2 && errors.Is(err, errors.ErrUnsupported) {
+			// cgroup.subtree_control shows a controller that somebody else is just enabling before its
+			// files are there. Enabling it again waits for that.
+			_ = write(filepath.Join(filepath.Dir(d.path), "cgroup.subtree_control"), "+"+c)
+			err = d.set(c, l.settings(c, d.v2), needed)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// set writes the settings of a controller. Where the files of one that is not needed are missing, there is
+// no limit to lift.
+func (d dir) set(controller string, settings []setting, needed bool) error {
+	for _, s := range settings {
+		file := filepath.Join(d.path, s.file)
+		err := write(file, s.value)
+		absent := errors.Is(err, fs.ErrNotExist) && isDir(d.path)
+		switch {
+		case absent && (s.optional || !needed):
+		case errors.Is(err, syscall.EINVAL) && s.try:
+		case absent:
+			return missing(controller, d.path)
+		case err != nil:
+			return fail("limit", file, err)
 		}
 	}
 	return nil

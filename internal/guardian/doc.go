@@ -6,9 +6,9 @@
 // waits on a pidfd of the host program and, once that is gone, kills what is in a table. There is one for
 // all containers of a Guardian, not one for each.
 //
-//	var g = guardian.New(dir)
-//	entry, err := g.Add(pid) // two stores and no system call, once the guardian runs
-//	defer entry.Remove()     // before the process is waited for
+//	g := guardian.New(dir)
+//	entry, err := g.Add(pid)    // a store to memory and no system call, while anything is guarded
+//	proc.WaitThen(entry.Remove) // the process has ended and its number is not yet another's
 //
 // The table is memory that the host program maps and the guardian only reads, with read(2), when the time
 // has come. Until then the guardian holds no table at all, there is nothing in it that the host program

@@ -82,7 +82,7 @@ func cloneNames(flags uint64) string {
 func (b *builder) namespaces() {
 	n := &b.c.Namespaces
 	fresh := n.fresh()
-	if len(b.p.Joins) == 0 && n.User.Mode == UserHost && fresh&sys.CLONE_NEWTIME == 0 {
+	if len(b.p.Joins) == 0 && n.User.Mode == UserHost && fresh&sys.CLONE_NEWTIME == 0 && !b.c.Detach {
 		b.p.CloneFlags = uintptr(fresh)
 		return
 	}
@@ -183,14 +183,41 @@ func (b *builder) stage(flags uint64) {
 	if flags != 0 {
 		what += ", " + cloneNames(flags)
 	}
-	b.step("clone3", what, "clone(2), CLONE_PARENT: a child of the host program")
 	pid := b.Words(tape.Int(0))
 	child, parent := b.Label("container"), b.Label("stage")
-	b.Clone3(flags|sys.CLONE_PARENT, 0, tape.Int(0)).To(pid.Field(0))
+	if b.c.Detach {
+		b.step("clone3", what, "clone(2): a child of its supervisor")
+		b.Clone3(flags, sys.SIGCHLD, tape.Int(0)).To(pid.Field(0))
+	} else {
+		b.step("clone3", what, "clone(2), CLONE_PARENT: a child of the host program")
+		b.Clone3(flags|sys.CLONE_PARENT, 0, tape.Int(0)).To(pid.Field(0))
+	}
 	b.If(pid.Field(0), tape.Int(0), child, parent)
 	b.Mark(parent)
 	// A record with operation 0 is a pid; see launch.
 	b.WriteMem(tape.Int(b.p.FDs.Status), pid.Addr(), tape.FailureSize)
-	b.ExitGroup(tape.Int(0))
+	if b.c.Detach {
+		b.supervise(pid)
+	} else {
+		b.ExitGroup(tape.Int(0))
+	}
 	b.Mark(child)
+}
+
+// supervise is what the parent of a detached container does: it holds the container's lock, waits, writes
+// the status down and ends. It has nothing else of the host program's, and outlives it.
+func (b *builder) supervise(pid tape.Ref) {
+	fds := &b.p.FDs
+	b.Prctl(sys.PR_SET_NAME, b.Str("caisson").Addr()).Ignore()
+	b.Setsid().Ignore()
+	b.BlockSignals(sys.SIG_BLOCK, ^uint64(0))
+	b.CloseRange(0, uint32(fds.Exit-1), 0).Ignore()
+	b.CloseRange(uint32(fds.Lock+1), ^uint32(0), 0).Ignore()
+	status := b.Zero(8)
+	wait := b.Here("supervise")
+	gone := b.Label("")
+	b.Wait4(pid.Field(0), status, sys.WALL).Allow(sys.ECHILD).Then(gone).Else(wait)
+	b.Mark(gone)
+	b.WriteMem(tape.Int(fds.Exit), status.Addr(), 4).Ignore()
+	b.ExitGroup(status.Field(1))
 }

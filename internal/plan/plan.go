@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/caisson-go/caisson/internal/sys"
 	"github.com/caisson-go/caisson/internal/tape"
@@ -26,7 +27,8 @@ type Plan struct {
 type FDs struct {
 	Status  int // a pipe that records are written to
 	Control int // a UNIX socket, if Maps or a terminal needs one, else -1
-	Exit    int // a pipe for the exit status, if there is an init, else -1
+	Exit    int // a pipe or file for the exit status, if there is an init or a supervisor, else -1
+	Lock    int // the locked directory of a detached container, else -1
 	Joins   int // the first of the namespaces, and behind them the id maps
 	Count   int // how many descriptors there are in all
 }
@@ -87,8 +89,20 @@ func Compile(c *Config) (*Plan, error) {
 	return b.p, nil
 }
 
+// tapes are empty tapes with room for a plan. Growing a new one costs a start more than filling it.
+var tapes = sync.Pool{New: func() any { return tape.New() }}
+
+// Recycle gives the plan's tape to the next plan. The plan must not be used any more.
+func (p *Plan) Recycle() {
+	if p.Tape != nil {
+		p.Tape.Reset()
+		tapes.Put(p.Tape)
+		p.Tape = nil
+	}
+}
+
 func newBuilder(c *Config) *builder {
-	b := &builder{Tape: tape.New(), c: c, p: &Plan{}}
+	b := &builder{Tape: tapes.Get().(*tape.Tape), c: c, p: &Plan{Steps: make([]Step, 0, 40)}}
 	b.p.Tape = b.Tape
 	b.fail = b.Label("fail")
 	b.OnError(b.fail)
@@ -110,14 +124,18 @@ func (b *builder) numbers() {
 // assign gives each descriptor its number.
 func (b *builder) assign() {
 	n := 3 + b.c.ExtraFiles
-	fds := FDs{Status: n, Control: -1, Exit: -1}
+	fds := FDs{Status: n, Control: -1, Exit: -1, Lock: -1}
 	n++
 	if b.p.Maps || b.c.TTY != nil {
 		fds.Control = n
 		n++
 	}
-	if b.c.Init {
+	if b.c.Init || b.c.Detach {
 		fds.Exit = n
+		n++
+	}
+	if b.c.Detach {
+		fds.Lock = n
 		n++
 	}
 	fds.Joins = n

@@ -97,11 +97,15 @@ func find(list []hierarchy, version int, controller string) (hierarchy, bool) {
 	return hierarchy{}, false
 }
 
-// upward lists a program's own cgroup and those above it, in which its containers' could be.
-func (y hierarchy) upward() []string {
-	list := []string{y.own}
-	for dir := y.own; dir != y.top && dir != "/" && dir != "."; {
-		dir = path.Dir(dir)
+// places are where in version 2 containers' cgroups could be: below the root of the hierarchy, or, for an
+// ordinary user, below a cgroup above its own that was delegated to it, the nearest first. Its own has
+// processes, and such a one cannot have limited cgroups in it; cgroup-v2.rst, "No Internal Process Constraint".
+func (y hierarchy) places() []string {
+	list := []string{y.top}
+	if !strings.HasPrefix(y.own, y.top+"/") {
+		return list
+	}
+	for dir := path.Dir(y.own); dir != y.top; dir = path.Dir(dir) {
 		list = append(list, dir)
 	}
 	return list

@@ -9,22 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 )
 
-// limit is a controller that bounds containers, and how a bound is written in both versions.
-type limit struct {
-	id            ID
-	controller    string
-	file, value   string // version 2
-	file1, value1 string // version 1
-}
-
-var limits = []limit{
-	{LimitMemory, "memory", "memory.max", "67108864", "memory.limit_in_bytes", "67108864"},
-	{LimitCPU, "cpu", "cpu.max", "50000 100000", "cpu.cfs_quota_us", "50000"},
-	{LimitPids, "pids", "pids.max", "64", "pids.max", "64"},
-}
+// limits are the controllers that bound containers.
+var limits = []struct {
+	id         ID
+	controller string
+}{{LimitMemory, "memory"}, {LimitCPU, "cpu"}, {LimitPids, "pids"}}
 
 // cgroups tries to make cgroups, to limit something by one, and to start a process in one.
 func (p *prober) cgroups(ctx context.Context) {
@@ -34,11 +25,11 @@ func (p *prober) cgroups(ctx context.Context) {
 		return
 	}
 	p.record(CgroupTree, p.describe(list), nil)
-	err := p.unified(ctx, list)
+	base, err := p.unified(ctx, list)
 	for _, l := range limits {
-		err = firstOf(err, p.limit(list, l))
+		err = firstOf(err, p.limit(ctx, list, base, l.id, l.controller))
 	}
-	p.record(CgroupMake, "", err)
+	p.record(CgroupMake, base, err)
 }
 
 func firstOf(a, b error) error {
@@ -61,25 +52,25 @@ func trialGroup(dirs []string) (string, error) {
 	return "", first
 }
 
-// unified tries what only version 2 has.
-func (p *prober) unified(ctx context.Context, list []hierarchy) error {
+// unified tries what only version 2 has. It returns where in it cgroups can be made, or "".
+func (p *prober) unified(ctx context.Context, list []hierarchy) (base string, err error) {
 	y, ok := find(list, 2, "")
 	if !ok {
 		err := errors.New("needs cgroup v2, which is not mounted")
 		p.unknown(CgroupKill, err)
 		p.unknown(CgroupInto, err)
-		return nil
+		return "", nil
 	}
-	group, err := trialGroup(y.upward())
+	group, err := trialGroup(y.places())
 	if err != nil {
 		p.unknown(CgroupKill, &NeedError{CgroupMake, err})
 		p.unknown(CgroupInto, &NeedError{CgroupMake, err})
-		return err
+		return "", err
 	}
 	defer func() { _ = os.Remove(group) }()
 	p.record(CgroupInto, "", p.startIn(ctx, group))
 	p.record(CgroupKill, "", writeExisting(filepath.Join(group, "cgroup.kill"), "1"))
-	return nil
+	return filepath.Dir(group), nil
 }
 
 // startIn starts a process in a cgroup and waits for its end.
@@ -107,45 +98,31 @@ func writeExisting(file, value string) error {
 	return errors.Join(err, f.Close())
 }
 
-// limit tries to set a limit. Its error is one of making a cgroup.
-func (p *prober) limit(list []hierarchy, l limit) error {
-	if y, ok := find(list, 1, l.controller); ok {
-		return p.limitIn(y.upward(), l.id, l.file1, l.value1)
-	}
-	y, ok := find(list, 2, "")
-	if !ok {
-		p.record(l.id, "", fmt.Errorf("no hierarchy has the controller %s: %w", l.controller, fs.ErrNotExist))
+// limit tries a limit where the controller is. Its error is one of making a cgroup. base is where they can
+// be made in version 2.
+func (p *prober) limit(ctx context.Context, list []hierarchy, base string, id ID, controller string) error {
+	if y, ok := find(list, 1, controller); ok {
+		group, err := trialGroup([]string{y.top})
+		if err != nil {
+			p.unknown(id, &NeedError{CgroupMake, err})
+			return err
+		}
+		_ = os.Remove(group)
+		p.record(id, "", p.Limit(ctx, controller))
 		return nil
 	}
-	var on, off []string
-	for _, dir := range y.upward() {
-		switch {
-		case slices.Contains(p.words(dir+"/cgroup.subtree_control"), l.controller):
-			on = append(on, dir)
-		case slices.Contains(p.words(dir+"/cgroup.controllers"), l.controller):
-			off = append(off, dir)
-		}
-	}
+	_, ok := find(list, 2, "")
 	switch {
-	case len(on) > 0:
-		return p.limitIn(on, l.id, l.file, l.value)
-	case len(off) > 0:
-		// Switching it on would outlast the trial.
-		p.unknown(l.id, &offError{l.controller, off[0]})
+	case ok && base == "":
+		p.unknown(id, &NeedError{Need: CgroupMake})
+	case ok && slices.Contains(p.words(base+"/cgroup.subtree_control"), controller):
+		p.record(id, "", p.Limit(ctx, controller))
+	case ok && slices.Contains(p.words(base+"/cgroup.controllers"), controller):
+		// The first container with the limit switches it on, and it stays on: that is not for a trial.
+		p.unknown(id, &offError{controller, base})
 	default:
-		p.record(l.id, "", fmt.Errorf("%s does not have the controller %s: %w", y.own, l.controller, syscall.ENOENT))
+		p.record(id, "", fmt.Errorf("no cgroup here has the controller %s: %w", controller, fs.ErrNotExist))
 	}
-	return nil
-}
-
-func (p *prober) limitIn(dirs []string, id ID, file, value string) error {
-	group, err := trialGroup(dirs)
-	if err != nil {
-		p.unknown(id, &NeedError{CgroupMake, err})
-		return err
-	}
-	defer func() { _ = os.Remove(group) }()
-	p.record(id, "", writeExisting(filepath.Join(group, file), value))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"context"
 	"io/fs"
 	"path"
 	"strings"
@@ -27,6 +28,10 @@ type Host struct {
 
 	// MapIDs writes the id maps of a process in a new user namespace, as the start of a container does.
 	MapIDs func(pid int) error
+
+	// Limit makes a cgroup limited by a controller, "memory", "cpu" or "pids", as the start of a
+	// container does, and removes it.
+	Limit func(ctx context.Context, controller string) error
 }
 
 // read is the contents of a file without the white space around, or "".

@@ -70,14 +70,20 @@ func TestHierarchies(t *testing.T) {
 	}
 }
 
-func TestUpwardEndsAtTheMountPoint(t *testing.T) {
-	y := hierarchy{top: "/sys/fs/cgroup", own: "/sys/fs/cgroup/a/b"}
-	if got := y.upward(); !slices.Equal(got, []string{"/sys/fs/cgroup/a/b", "/sys/fs/cgroup/a", "/sys/fs/cgroup"}) {
-		t.Error(got)
-	}
-	y = hierarchy{top: "/elsewhere", own: "/a"}
-	if got := y.upward(); len(got) > 2 {
-		t.Error(got)
+func TestPlacesForCgroups(t *testing.T) {
+	for _, c := range []struct {
+		own  string
+		want []string
+	}{
+		{"/sys/fs/cgroup", []string{"/sys/fs/cgroup"}},
+		{"/sys/fs/cgroup/a", []string{"/sys/fs/cgroup"}},
+		{"/sys/fs/cgroup/a/b/c", []string{"/sys/fs/cgroup", "/sys/fs/cgroup/a/b", "/sys/fs/cgroup/a"}},
+		{"/elsewhere/a", []string{"/sys/fs/cgroup"}},
+	} {
+		y := hierarchy{top: "/sys/fs/cgroup", own: c.own}
+		if got := y.places(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q", c.own, got)
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ func self(t *testing.T) *Host {
 	return &Host{
 		Files: os.DirFS("/"), LookPath: exec.LookPath, UID: os.Geteuid(), GID: os.Getegid(),
 		Privileged: os.Geteuid() == 0 && sys.HasCapability(sys.CAP_SYS_ADMIN), StateDir: filepath.Join(t.TempDir(), "not", "yet", "there"),
+		Limit: func(context.Context, string) error { return nil },
 	}
 }
 
@@ -155,7 +156,7 @@ func traces(t *testing.T, h *Host) []string {
 	add("directory", nearest(h.StateDir)+"/.caisson-probe-*")
 	for _, y := range h.hierarchies() {
 		if os.Geteuid() == 0 {
-			add("cgroup", y.own+"/caisson-probe-*")
+			add("cgroup", y.top+"/caisson-probe-*")
 		}
 	}
 	list = append(list, "goroutines "+settled())

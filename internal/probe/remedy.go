@@ -170,11 +170,8 @@ var cgroupRules = []rule{
 	{ids: []ID{CgroupMake}, errs: denied, text: "run as root: cgroup v1 is not for ordinary users; or boot with systemd.unified_cgroup_hierarchy=1"},
 	{ids: limitIDs, say: func(_ *Host, id ID) string {
 		c := map[ID]string{LimitMemory: "memory", LimitCPU: "cpu", LimitPids: "pids"}[id]
-		s := "echo +" + c + " > cgroup.subtree_control, from the root of the hierarchy down; with systemd, Delegate=" + c
-		if id == LimitMemory {
-			s += "; where the kernel has it switched off, boot with cgroup_enable=memory"
-		}
-		return s
+		return "boot without cgroup_disable=" + c + ", or with cgroup_enable=" + c +
+			"; for an ordinary user, start this program by systemd-run --user --scope -p Delegate=yes; in a container, have the outer one delegate the controller"
 	}},
 	{ids: []ID{CgroupKill}, errs: notThere, text: "none needed: processes are killed by the end of their pid namespace; it comes with kernel 5.14"},
 	{ids: []ID{CgroupInto}, errs: denied, text: "start this program in a cgroup below which it may write: systemd-run --user --scope -p Delegate=yes PROGRAM"},

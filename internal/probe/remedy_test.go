@@ -102,7 +102,7 @@ var remedies = []struct {
 	{"read-only cgroups", CgroupMake, on("mkdir", "/sys/fs/cgroup/x", syscall.EROFS), nil, true, "read-only"},
 	{"not delegated", CgroupMake, on("mkdir", "/sys/fs/cgroup/x", syscall.EACCES), nil, false, "Delegate=yes"},
 	{"memory switched off at boot", LimitMemory, on("find", "memory", syscall.ENOENT), nil, true, "cgroup_enable=memory"},
-	{"pids not switched on", LimitPids, &offError{"pids", "/sys/fs/cgroup"}, nil, true, "echo +pids"},
+	{"no pids in a delegated cgroup", LimitPids, on("find", "pids", syscall.ENOENT), nil, false, "Delegate=yes"},
 	{"no cgroup.kill", CgroupKill, on("open", "/sys/fs/cgroup/x/cgroup.kill", syscall.ENOENT), nil, true, "5.14"},
 	{"into a cgroup of others", CgroupInto, call("clone", syscall.EACCES), nil, false, "Delegate=yes"},
 

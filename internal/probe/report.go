@@ -73,8 +73,7 @@ func (r *Report) conclude(h *Host) {
 			*res = Result{Err: &NeedError{n, res.Err}}
 			break
 		}
-		var off *offError
-		if res.State == Fails || errors.As(res.Err, &off) {
+		if res.State == Fails {
 			res.Remedy = remedy(h, r, ID(id))
 		}
 	}
@@ -97,5 +96,5 @@ type offError struct{ controller, dir string }
 
 // Error names the file that it would be switched on by.
 func (e *offError) Error() string {
-	return e.controller + " is not switched on in " + e.dir + "/cgroup.subtree_control"
+	return e.controller + " is not switched on in " + e.dir + "/cgroup.subtree_control; the first container with such a limit tries that"
 }

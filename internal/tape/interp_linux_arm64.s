@@ -4,7 +4,7 @@
 // programs that it makes. R20 is the current operation, R19 the tape's header; the kernel keeps every
 // register but R0. It uses no stack.
 //
-// Offsets are those of struct op in encode.go: 0 nr, 4..24 arguments, 28 errno that counts as
+// Offsets are those of an operation in encodeOp, link.go: 0 nr, 4..24 arguments, 28 errno that counts as
 // success, 32 result, 36 next, 40 next on error.
 TEXT ·interpreter(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD $0x800200, R19 // headerAddr

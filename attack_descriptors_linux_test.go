@@ -1,0 +1,321 @@
+package caisson_test
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/caisson-go/caisson"
+	"github.com/caisson-go/caisson/internal/tape"
+	"github.com/caisson-go/caisson/internal/testroot"
+)
+
+// careless opens descriptors that are not closed on exec, low and high: a directory and a file of the host, the root,
+// and a socket, as a host program or a library in it may have.
+func careless(t *assault, canary string) {
+	t.Helper()
+	var open []int
+	for i := range 24 {
+		path := []string{"/", canary, canary + "/secret", "/proc/self/ns/mnt"}[i%4]
+		fd, err := syscall.Open(path, syscall.O_RDONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, fd)
+	}
+	for _, high := range []int{500, 999, 1000, 1001} {
+		if err := syscall.Dup3(open[0], high, 0); err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, high)
+	}
+	t.Cleanup(func() {
+		for _, fd := range open {
+			_ = syscall.Close(fd)
+		}
+	})
+}
+
+// CVE-2024-21626, CVE-2016-9962: descriptors of the host are left open in the container. Passes when a program has the
+// descriptors 0, 1 and 2 and those it was given, by every way to start it, and none is a file of the host's that it was
+// not given; when an init has one pipe; and when nothing that /proc shows of any process leads out.
+func TestAttackT02NoDescriptorIsLeft(t *testing.T) {
+	attack(t, func(t *assault) {
+		canary := testroot.NewCanary(t)
+		careless(t, canary.Dir)
+		for _, init := range []bool{false, true} {
+			for _, tty := range []*caisson.Winsize{nil, {Rows: 10, Cols: 10}} {
+				what := fmt.Sprintf("init %v, terminal %v", init, tty != nil)
+				shape := func(c *caisson.Container) { c.Init, c.TTY = init, tty }
+				out, err := t.command("fds").with(shape).Output(t.Context())
+				if err != nil {
+					t.Errorf("%s: %v", what, err)
+					continue
+				}
+				t.standard(what, string(out), 3)
+				b := t.command("hold").with(shape).start()
+				p := b.Exec("fds", "--", "outside")
+				p.TTY = tty
+				out, err = p.CombinedOutput(t.Context())
+				if err != nil {
+					t.Fatal(what, err, string(out))
+				}
+				list, ways, _ := strings.Cut(strings.ReplaceAll(string(out), "\r", ""), "escape")
+				t.standard("exec, "+what, strings.TrimSuffix(list, "looked\n"), 3)
+				if ways != "" {
+					t.Errorf("exec, %s: there is a way out: %s", what, ways)
+				}
+				t.first(what, b, init)
+			}
+		}
+	})
+}
+
+// first looks at the descriptors of the first process.
+func (t *assault) first(what string, b *victim, init bool) {
+	t.Helper()
+	list := strings.ReplaceAll(b.exec("fds", "1"), "\r", "")
+	if !init {
+		t.standard("first process, "+what, list, 3)
+		return
+	}
+	if f := strings.Fields(list); len(f) != 2 || !strings.HasPrefix(f[1], "pipe:") {
+		t.Errorf("the init has %q, want one pipe; %s", list, what)
+	}
+}
+
+// standard wants a list of descriptors to be 0 to n-1, each a pipe, /dev/null or a terminal of the container.
+func (t *assault) standard(what, list string, n int) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(list, "\r", "")), "\n")
+	if len(lines) != n {
+		t.Errorf("%s: descriptors %q, want %d", what, lines, n)
+	}
+	for i, line := range lines {
+		var number int
+		var target string
+		_, _ = fmt.Sscan(line, &number, &target)
+		if number != i || !strings.HasPrefix(target, "pipe:[") && target != "/dev/null" && !strings.HasPrefix(target, "/dev/pts/") {
+			t.Errorf("%s: descriptor %q", what, line)
+		}
+	}
+}
+
+// What the host program passes for "nothing" must not be a file of the host's either: root in a container without a
+// user namespace could change the mode of the host's /dev/null. Passes when a standard file that the caller left nil
+// is not the host's device file, or cannot be changed.
+func TestAttackT02StandardFilesAreNotTheHosts(t *testing.T) {
+	attack(t, func(t *assault) {
+		var null syscall.Stat_t
+		if err := syscall.Stat(os.DevNull, &null); err != nil {
+			t.Fatal(err)
+		}
+		host := fmt.Sprintf(" %d %d ok", null.Dev, null.Ino)
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := t.command("hold").start()
+		for what, run := range map[string]func() error{
+			"start": func() error {
+				c := t.command("stdio-mode").Container
+				c.Stdout = w
+				return c.Run(t.Context())
+			},
+			"exec": func() error {
+				p := b.Exec("stdio-mode")
+				p.Stdout = w
+				return p.Run(t.Context())
+			},
+		} {
+			if err := run(); err != nil {
+				t.Fatal(what, err)
+			}
+			buf := make([]byte, 4096)
+			n, _ := r.Read(buf)
+			if strings.Contains(string(buf[:n]), host) {
+				t.Errorf("%s: a program can change the mode of the host's %s: %q", what, os.DevNull, buf[:n])
+			}
+		}
+		_, _ = r.Close(), w.Close()
+	})
+}
+
+// CVE-2024-21626: the working directory is a descriptor of the host program, through /proc/self/fd/N. Passes when each
+// is refused, or the program's directory and everything above it lies in the container.
+func TestAttackT02WorkingDirectoryThroughDescriptors(t *testing.T) {
+	attack(t, func(t *assault) {
+		canary := testroot.NewCanary(t)
+		careless(t, canary.Dir)
+		t.root.Link("/proc/self/fd", "fd")
+		t.root.Link("/proc/self", "self")
+		t.root.Link("/proc/thread-self/fd/5", "five")
+		b := t.command("hold").start()
+		dirs := []string{
+			"/five", "/proc/self/cwd", "/proc/self/root", "/proc/1/cwd", "/proc/1/root", "/proc/self/task/1/cwd", "/proc/self/cwd/..",
+			"/proc/self/root/../../..", "/five/..", "/proc/self/ns/mnt", "/fd/1000/..", "/proc/self/fd/1001/..", "/proc/2/cwd", "/dev/fd/7",
+			"/proc/self/fdinfo", "/proc/self/map_files", "/proc/self/fd/../fd/5",
+		}
+		for n := 3; n <= 64; n++ {
+			dirs = append(dirs, fmt.Sprintf("/proc/self/fd/%d", n))
+			if n < 16 {
+				dirs = append(dirs, fmt.Sprintf("/fd/%d", n), fmt.Sprintf("/self/fd/%d/..", n), fmt.Sprintf("/proc/1/fd/%d", n))
+			}
+		}
+		dirs = dirs[:attackCount(len(dirs), 60)]
+		for _, dir := range dirs {
+			out := t.command("fds", "--", "cwd").with(func(c *caisson.Container) { c.Dir = dir }).orRefused(dir)
+			p := b.Exec("fds", "--", "cwd")
+			p.Dir = dir
+			executed, err := p.CombinedOutput(t.Context())
+			t.noSecret(dir, fmt.Sprint(string(executed), err))
+			for _, s := range []string{out, string(executed)} {
+				if s != "" && !strings.Contains(s, "top-is-root true") || strings.Contains(s, "unreachable") || strings.Contains(s, canary.Dir) {
+					t.Errorf("working directory %s:\n%s", dir, s)
+				}
+			}
+		}
+	})
+}
+
+// CVE-2019-5736: the container writes to the program of the host that starts it, which for a library is the caller's
+// own. The entrypoint is /proc/self/exe, or a script that names it as its interpreter, or a loop that opens every
+// /proc/N/exe for writing while 1,000 programs (100 by default) are executed. Passes when nothing but the container's
+// own programs can be written to, what is seen of the tape is a memfd with every seal, and the program that embeds the
+// library is unchanged. The control is an ordinary file that is executed in the same container.
+func TestAttackT01HostProgram(t *testing.T) {
+	attack(t, func(t *assault) {
+		before := hashOfThisProgram(t)
+		t.root.File("script", "#!/proc/self/exe\n", 0o755)
+		t.root.File("script1", "#!/proc/1/exe\n", 0o755)
+		t.root.Link("/proc/self/exe", "linked")
+		for _, entry := range []string{"/proc/self/exe", "/script", "/script1", "/linked", "/proc/1/exe", "/proc/thread-self/exe", "/proc/self/fd/3", "/proc/self/fd/64"} {
+			for _, init := range []bool{false, true} {
+				out, err := t.command(entry).with(func(c *caisson.Container) { c.Init = init }).CombinedOutput(t.Context())
+				if err == nil {
+					t.Errorf("%s ran as a program: %s", entry, out)
+				}
+			}
+		}
+		vol := t.TempDir()
+		if err := attackCopy(testroot.Program(t), vol+"/tool", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, add := range [][]string{nil, {"SYS_PTRACE", "DAC_READ_SEARCH"}} {
+			b := t.command("exe-write").with(func(c *caisson.Container) {
+				c.Init, c.Security.Add = true, add
+				c.Mounts = []caisson.Mount{{Source: vol, Target: "/naive"}}
+			})
+			t.writeExe(b, add != nil)
+		}
+		if after := hashOfThisProgram(t); after != before {
+			t.Fatalf("this program was changed: %s, was %s", after, before)
+		}
+	})
+}
+
+// writeExe executes programs while the container's own opens for writing what it sees of them.
+func (t *assault) writeExe(b *victim, tracer bool) {
+	t.Helper()
+	next := b.lines()
+	if next() != "up" {
+		t.Fatal("the attacker does not run")
+	}
+	said := make(chan string, 1<<10)
+	go func() {
+		defer close(said)
+		for {
+			select {
+			case <-t.Context().Done():
+				return
+			default:
+			}
+			line := next()
+			if line == "" {
+				return
+			}
+			said <- line
+		}
+	}()
+	for range attackCount(1000, 100) / 2 {
+		b.exec("/bin/true")
+	}
+	escaped, sealed := false, false
+	judge := func(line string) {
+		own := strings.Contains(line, " /naive/") || strings.Contains(line, " /bin/probe ")
+		escaped = escaped || strings.HasPrefix(line, "opened /naive/") && strings.HasSuffix(line, "written")
+		sealed = sealed || line == "seals /memfd:caisson (deleted) f"
+		switch {
+		case strings.HasPrefix(line, "opened ") && !own && line != "opened /memfd:caisson (deleted) EPERM": // sealed
+			t.Errorf("a program is open for writing (tracer %v): %s", tracer, line)
+		case strings.HasPrefix(line, "seals /memfd:caisson") && !sealed, strings.HasPrefix(line, "seen ") && strings.Contains(line, os.Args[0]):
+			t.Errorf("seen (tracer %v): %s", tracer, line)
+		}
+	}
+	naiveEscapes(t, func() bool {
+		b.exec("/naive/tool", "true")
+		for {
+			select {
+			case line := <-said:
+				judge(line)
+				continue
+			default:
+			}
+			return escaped
+		}
+	})
+	if !sealed {
+		t.Errorf("the init's program was not seen to be a sealed memfd (tracer %v)", tracer)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func hashOfThisProgram(t testing.TB) string {
+	t.Helper()
+	f, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// CVE-2021-43784: the records that a first process writes are decoded by the host program. A container that gets hold
+// of the pipe can write anything. Passes when no record is a panic or names an operation that is not there.
+func TestAttackT30DecoderOfRecords(t *testing.T) {
+	p := tape.New()
+	for range 100 {
+		p.ExitGroup(tape.Int(1))
+	}
+	program, err := p.Link()
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	buf := make([]byte, tape.FailureSize)
+	for i := range attackCount(10_000_000, 1_000_000) {
+		binary.LittleEndian.PutUint64(buf, random.Uint64())
+		if i%2 == 0 { // near the operations, where an offset could be believed
+			binary.LittleEndian.PutUint32(buf[4:], 0x800200+uint32(random.IntN(8192)))
+		}
+		f := program.DecodeFailure(buf[:random.IntN(tape.FailureSize+1)])
+		if f.Op < -1 || f.Op >= p.Len() {
+			t.Fatalf("record %x is operation %d", buf, f.Op)
+		}
+		if f.Op >= 0 {
+			_, _, _ = p.CallOf(f.Op).String(), p.NoteOf(f.Op), p.SectionOf(f.Op)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package caisson_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/caisson-go/caisson"
+	"github.com/caisson-go/caisson/internal/testroot"
+)
+
+// CVE-2016-9962: a program of the container traces one that enters it, before it executes its own program, and takes
+// what it has of the host. The container has CAP_SYS_PTRACE and tries without end, over 2,000 executions (200 by
+// default). Passes when it never gets hold of one in a user namespace; and elsewhere, where the kernel lets nothing
+// stop it, when what it gets hold of has no descriptor but the program's and the pipe for its errors. The control is a
+// program that enters by way of a memfd of the container's own.
+func TestAttackT09TracingAnExec(t *testing.T) {
+	attack(t, func(t *assault) {
+		b := t.command("attach").with(func(c *caisson.Container) { c.Security.Add = []string{"SYS_PTRACE"} })
+		next := b.lines()
+		if next() != "up" {
+			t.Fatal("the attacker does not run")
+		}
+		said := make(chan string, 1<<12)
+		go func() {
+			for line := next(); line != ""; line = next() {
+				said <- line
+			}
+			close(said)
+		}()
+		executed := 0
+		for i := range attackCount(2000, 200) {
+			p := b.Exec("true")
+			if i%4 == 0 {
+				p.TTY = &caisson.Winsize{Rows: 1, Cols: 1}
+			}
+			if err := p.Run(t.Context()); err == nil {
+				executed++
+			} else if !t.privileged() {
+				t.Error(err)
+			}
+		}
+		hits := 0
+		naiveEscapes(t, func() bool {
+			_ = b.Exec("naive").Run(t.Context())
+			for {
+				select {
+				case line := <-said:
+					if strings.HasPrefix(line, "attached /memfd:naive") {
+						return true
+					}
+					if strings.Contains(line, "naive") {
+						continue
+					}
+					hits += t.judgeTraced(line)
+					continue
+				default:
+				}
+				return false
+			}
+		})
+		t.Logf("%d programs executed, %d findings", executed, hits)
+	})
+}
+
+// judgeTraced decides what an attacker's report means, and returns 1 if it is one about the tape.
+func (t *assault) judgeTraced(line string) int {
+	t.Helper()
+	if !strings.Contains(line, "caisson") {
+		return 0
+	}
+	pipe := strings.HasPrefix(line, "descriptor of /memfd:caisson") && strings.HasSuffix(line, " pipe:")
+	if !t.privileged() || !pipe && !strings.HasPrefix(line, "attached ") {
+		t.Errorf("the attacker got: %s", line)
+	}
+	return 1
+}
+
+// CVE-2014-9357, CVE-2019-14271, CVE-2022-1227, CVE-2026-41567: a program or library of the container's is run or loaded
+// with the host's rights. The image has trojans under every name that a start, an execution or a lookup could want.
+// Passes when none has run, in the container or outside, and the host program has nothing of the image mapped.
+func TestAttackT10Trojans(t *testing.T) {
+	attack(t, func(t *assault) {
+		canary := testroot.NewCanary(t)
+		for _, dir := range []string{"bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin"} {
+			for _, name := range []string{
+				"xz", "gzip", "unpigz", "tar", "git", "ps", "nsenter", "mount", "umount", "newuidmap", "newgidmap", "getent", "ip", "iptables", "nft",
+				"modprobe", "sh", "bash", "id", "init", "tini", "zstd", "docker-init", "catatonit", "fusermount3", "systemd-run",
+			} {
+				t.root.File(dir+"/"+name, "#!/bin/put /trojan-was-here yes\n", 0o755)
+			}
+		}
+		for _, lib := range []string{"lib/libnss_files.so.2", "lib64/libnss_files.so.2", "usr/lib/libnss_files.so.2", "etc/ld.so.preload", "etc/ld.so.cache", "lib64/ld-linux-x86-64.so.2"} {
+			t.root.File(lib, "/lib/libnss_files.so.2", 0o755)
+		}
+		t.root.File("etc/nsswitch.conf", "passwd: trojan files\nhosts: trojan\n", 0o644)
+		for _, init := range []bool{false, true} {
+			b := t.command("hold").with(func(c *caisson.Container) {
+				c.Init, c.Dir, c.Env = init, "/made/for/it", []string{"PATH=/usr/local/bin:/bin", "LD_PRELOAD=/lib/libnss_files.so.2", "GCONV_PATH=/lib"}
+			}).start()
+			p := b.Exec("processes", "--", "ls", "/")
+			p.User = "root:root"
+			out, err := p.CombinedOutput(t.Context())
+			must(t, err)
+			if strings.Contains(string(out), "trojan") {
+				t.Errorf("a trojan ran (init %v):\n%s", init, out)
+			}
+			for _, line := range strings.Split(string(out), "\n") {
+				f := strings.Fields(line)
+				if len(f) > 1 && f[1] != "/bin/probe" && f[1] != "/memfd:caisson" && strings.Contains(line, "/") {
+					t.Errorf("a process that nobody asked for (init %v): %s", init, line)
+				}
+			}
+			must(t, b.Stop(t.Context()))
+		}
+		maps, err := os.ReadFile("/proc/self/maps")
+		must(t, err)
+		if strings.Contains(string(maps), t.root.Dir) || strings.Contains(string(maps), canary.Dir) {
+			t.Errorf("the host program has files of the image mapped:\n%s", maps)
+		}
+	})
+}
+
+// An execution takes the container as it finds it. The container replaces what an execution opens: /dev/null, the
+// terminals, its own root's directories. Passes when what the program then gets as its standard files is a pipe, a
+// terminal or what may be opened in the container without following links, or the execution is refused; in no case does
+// it wait, or take a file of the host's.
+func TestAttackT09HostileContainerAtExec(t *testing.T) {
+	attack(t, func(t *assault) {
+		canary := testroot.NewCanary(t)
+		for _, to := range []string{"/etc/passwd", "/proc/1/mem", "/proc/self/fd/3", "/proc/self/exe", "/proc/1/environ", canary.Dir + "/secret", "/dev/ptmx", "fifo", "/"} {
+			b := t.command("hold").start()
+			b.exec("rm", "/dev/null", "--", "fifo", "/dev/fifo", "--", "symlink", to, "/dev/null", "--", "rm", "/dev/ptmx", "--", "symlink", to, "/dev/ptmx", "--",
+				"rm", "/dev/tty", "--", "symlink", to, "/dev/tty", "--", "symlink", to, "/dev/console")
+			for _, tty := range []*caisson.Winsize{nil, {Rows: 1, Cols: 1}} {
+				p := b.Exec("fds")
+				p.TTY = tty
+				out, err := p.Output(t.Context())
+				var e *caisson.Error
+				if err != nil && !errors.As(err, &e) {
+					t.Errorf("/dev/null -> %s: %v", to, err)
+				}
+				t.noSecret(to, string(out)+fmt.Sprint(err))
+				for _, line := range strings.Split(strings.ReplaceAll(strings.TrimSpace(string(out)), "\r", ""), "\n") {
+					_, target, _ := strings.Cut(line, " ")
+					if line != "" && target != "/dev/null" && !strings.HasPrefix(target, "pipe:") && !strings.HasPrefix(target, "/dev/pts/") {
+						t.Errorf("/dev/null -> %s: a standard file is %s", to, line)
+					}
+				}
+			}
+			must(t, b.Close())
+		}
+	})
+}
