@@ -223,26 +223,7 @@ func TestAttackT01HostProgram(t *testing.T) {
 // writeExe executes programs while the container's own opens for writing what it sees of them.
 func (t *assault) writeExe(b *victim, tracer bool) {
 	t.Helper()
-	next := b.lines()
-	if next() != "up" {
-		t.Fatal("the attacker does not run")
-	}
-	said := make(chan string, 1<<10)
-	go func() {
-		defer close(said)
-		for {
-			select {
-			case <-t.Context().Done():
-				return
-			default:
-			}
-			line := next()
-			if line == "" {
-				return
-			}
-			said <- line
-		}
-	}()
+	b.start()
 	for range attackCount(1000, 100) / 2 {
 		b.exec("/bin/true")
 	}
@@ -262,7 +243,7 @@ func (t *assault) writeExe(b *victim, tracer bool) {
 		b.exec("/naive/tool", "true")
 		for {
 			select {
-			case line := <-said:
+			case line := <-b.said:
 				judge(line)
 				continue
 			default:

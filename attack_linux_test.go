@@ -91,7 +91,8 @@ func (t *assault) manyIDs() bool {
 // victim is a container under attack.
 type victim struct {
 	*caisson.Container
-	t *assault
+	t    *assault
+	said chan string // the lines of a container that was started with start or lines
 }
 
 // command is a container of the root filesystem that runs a command of the probe.
@@ -108,7 +109,7 @@ func (t *assault) commandIn(dir string, args ...string) *victim {
 	}
 	c := img.Command(args...)
 	c.Namespaces.User = t.user
-	return &victim{c, t}
+	return &victim{c, t, make(chan string, 1<<16)}
 }
 
 // with changes the container before its start.
@@ -145,9 +146,8 @@ func (b *victim) lines() func() string {
 	if err := b.Start(b.t.Context()); err != nil {
 		b.t.Fatalf("%q: %v", b.Args, err)
 	}
-	lines := make(chan string, 1<<16)
 	go func() {
-		defer close(lines)
+		defer close(b.said)
 		var rest []byte
 		buf := make([]byte, 4096)
 		for {
@@ -158,7 +158,7 @@ func (b *victim) lines() func() string {
 				if !ok {
 					break
 				}
-				lines <- strings.TrimSuffix(string(line), "\r")
+				b.said <- strings.TrimSuffix(string(line), "\r")
 				rest = after
 			}
 			if err != nil {
@@ -174,7 +174,7 @@ func (b *victim) lines() func() string {
 	})
 	return func() string {
 		select {
-		case line := <-lines:
+		case line := <-b.said:
 			return line
 		case <-time.After(testneed.Patience(30 * time.Second)):
 			b.t.Fatalf("%q says nothing", b.Args)

@@ -113,8 +113,11 @@ func lockDir(dir string) (*os.File, error) {
 // removeTree removes a container's directory. Most are small: the writable layer of a program that wrote
 // nothing is four empty directories, for which asking what is in them costs more than removing them.
 func (e *Engine) removeTree(dir string) error {
-	for _, d := range []string{"work/work", "work", "upper", ""} {
-		err := syscall.Rmdir(filepath.Join(dir, d))
+	for _, f := range []string{"hostname", "hosts", "resolv.conf"} {
+		_ = syscall.Unlink(dir + "/upper/etc/" + f) // what the start made for mounts to stand on
+	}
+	for _, d := range []string{"/work/work", "/work", "/upper/etc", "/upper", ""} {
+		err := syscall.Rmdir(dir + d)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return e.removeAll(dir)
 		}

@@ -1,12 +1,12 @@
-// Package caisson runs containers inside a Go program. There is no daemon, no cgo, no helper program to
-// install and no line to add to main.
+// Package caisson runs containers inside a Go program. There is no daemon, no cgo, no helper program to install and
+// no line to add to main.
 //
 //	var engine caisson.Engine
 //	out, err := engine.Host().Command("hostname").Output(ctx)
 //
-// This page is the manual. It goes from the shape of the API through the life of a container to what happens
-// in the kernel. The names in brackets lead to the details. RATIONALE.md in the module says why things are as
-// they are, and SECURITY.md what a container keeps out and what it does not.
+// This page is the manual. It goes from the shape of the API through the life of a container to what happens in the
+// kernel. The names in brackets lead to the details. RATIONALE.md in the module says why things are as they are, and
+// SECURITY.md what a container keeps out and what it does not.
 //
 // # The types
 //
@@ -20,29 +20,29 @@
 //	Cgroup, Overlay, Namespace          the kernel's parts, each usable without a container
 //
 // An [Engine] is a state directory and some settings; its zero value works. An [Image] is a root filesystem: this
-// machine's own ([Engine.Host]), a directory ([Engine.RootFS]), or one from a registry ([Engine.Pull]).
-// A [Spec] says what a container shall be. It is plain data, to be copied, compared and marshalled, and nothing of
-// this machine is in it. A [Container] is a Spec and what belongs to one run: readers, writers, the process. It is used
-// like an exec.Cmd: set the fields, then call [Container.Start]. A [Process] is a further program in it.
+// machine's own ([Engine.Host]), a directory ([Engine.RootFS]), or one from a registry ([Engine.Pull]). A [Spec] says
+// what a container shall be. It is plain data, to be copied, compared and marshalled, and nothing of this machine is
+// in it. A [Container] is a Spec and what belongs to one run: readers, writers, the process. It is used like an
+// exec.Cmd: set the fields, then call [Container.Start]. A [Process] is a further program in it.
 //
 // # The life of a container
 //
 //	new --Start--> running --(its first process ends)--> exited --Close--> closed
 //
-// [Container.Start] returns when the program has been executed, or with the error of the step that failed; then nothing
-// is left behind. [Container.Wait] waits for the end and for the output. [Container.Stop] asks with the stop
-// signal, waits for Spec.StopTimeout and kills. [Container.Close] kills what runs and takes everything away: processes,
-// namespaces with their mounts, cgroups, files. Whoever starts a container closes it. [Container.Run],
-// [Container.Output] and [Container.CombinedOutput] do all of that, and when their context ends they call
-// Cancel, which kills unless it is set to something else. A context given to Start bounds the start only, and one given
-// to Wait the waiting only.
+// [Container.Start] returns when the program has been executed, or with the error of the step that failed; then
+// nothing is left behind. [Container.Wait] waits for the end and for the output. [Container.Stop] asks with the stop
+// signal, waits for Spec.StopTimeout and kills. [Container.Close] kills what runs and takes everything away:
+// processes, namespaces with their mounts, cgroups, files. Whoever starts a container closes it. [Container.Run],
+// [Container.Output] and [Container.CombinedOutput] do all of that, and when their context ends they call Cancel,
+// which kills unless it is set to something else. A context given to Start bounds the start only, and one given to
+// Wait the waiting only.
 //
 // A container runs once. For another run take another one, by [Engine.New] with the same Spec.
 //
 // # What is isolated
 //
-// By default every namespace is new but two. The time namespace is the host's. There is a user namespace only
-// where the host program is not privileged. [Spec.Namespaces] changes each: new, the host's, another container's
+// By default every namespace is new but two. The time namespace is the host's. There is a user namespace only where
+// the host program is not privileged. [Spec.Namespaces] changes each: new, the host's, another container's
 // ([NamespaceOf] of its Pid) or that behind a file ([NamespaceAt]).
 //
 //	mnt      the container's root alone; nothing of the host is mounted in it but what Mounts says
@@ -51,29 +51,29 @@
 //	ipc uts  its own shared memory, message queues and host name
 //	cgroup   its own cgroup looks like the root
 //
-// A program has nine capabilities as root, CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID NET_BIND_SERVICE SYS_CHROOT,
-// and none as anybody else; the inheritable and ambient sets are empty. no_new_privs is set. The root filesystem and
-// every mount are nosuid and nodev. [Spec.Security] and the fields of [Mount] change that.
+// A program has nine capabilities as root, CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID NET_BIND_SERVICE
+// SYS_CHROOT, and none as anybody else; the inheritable and ambient sets are empty. no_new_privs is set. The root
+// filesystem and every mount of Spec.Mounts are nosuid and nodev. [Spec.Security] and the fields of [Mount] change that.
 //
-// /proc is the pid namespace's, with bus, fs, irq, sys and sysrq-trigger read-only. /sys is read-only. /dev is a tmpfs
-// of 64 KiB with null, zero, full, random, urandom and tty, a devpts instance of its own, 64 MiB of shm, and mqueue;
-// with a terminal there is console. Where /sys/fs/cgroup is cgroup v2, it is there, read-only. /etc/hosts, hostname
-// and resolv.conf are generated; resolv.conf is empty, because there is no network. These are covered by /dev/null or
-// by an empty directory:
+// /proc is the pid namespace's, with bus, fs, irq, sys and sysrq-trigger read-only. /sys is read-only. /dev is a
+// tmpfs of 64 KiB with null, zero, full, random, urandom and tty, a devpts instance of its own, 64 MiB of shm, and
+// mqueue; with a terminal there is console. In a user namespace the six are the host's own nodes, bound read-only.
+// Where /sys/fs/cgroup is cgroup v2, it is there, read-only. /etc/hosts, hostname and resolv.conf are generated;
+// resolv.conf is empty, because there is no network. These are covered by /dev/null or by an empty directory:
 //
 //	/proc: acpi asound config.gz interrupts iomem ioports kallsyms kcore key-users keys kmsg kpagecgroup kpagecount
 //	       kpageflags latency_stats modules pagetypeinfo sched_debug scsi slabinfo timer_list timer_stats vmallocinfo
 //	/sys:  devices/virtual/powercap firmware fs/bpf kernel/debug kernel/notes kernel/security kernel/tracing module
 //
 // The environment is PATH, HOME, HOSTNAME, the image's and the Spec's. Nothing is taken from the host program's. The
-// umask is 022, the resource limits are the host program's. [Limits] bounds memory, processor time and the
-// number of processes by a cgroup; without limits there is no cgroup.
+// umask is 022, the resource limits are the host program's. [Limits] bounds memory, processor time and the number of
+// processes by a cgroup; without limits there is no cgroup.
 //
 // # This machine as an image
 //
 // [Engine.Host] shows the directories of the host's root directory, each with a writable layer in memory above it. No
-// byte is copied, and what the container writes is gone with it. Empty are /home, /root, /run, /tmp, /media, /mnt, /boot,
-// /var/log, /var/spool and /var/tmp. Not there are the engine's state directory and
+// byte is copied, and what the container writes is gone with it. Empty are /home, /root, /run, /tmp, /media, /mnt,
+// /boot, /var/log, /var/spool and /var/tmp. Not there are the engine's state directory and
 //
 //	/etc       shadow shadow- gshadow gshadow- opasswd security/opasswd sudoers sudoers.d ssh ssl/private pki/private
 //	           pki/tls/private letsencrypt krb5.keytab ipsec.secrets crypttab wireguard openvpn ppp machine-id
@@ -83,34 +83,34 @@
 //	           lxc lxd private rancher sss systemd
 //
 // Everything else is readable with the host program's rights: as root, a file in /srv or /opt is. Files directly in
-// the root directory are left out. What else is mounted on the host is shown below its directory, read-only, if it is on
-// a disk. For a host program without privilege a directory that has mounts below it is read-only as a whole,
-// because a user namespace may not take them apart.
+// the root directory are left out. What else is mounted on the host is shown below its directory, read-only, unless
+// it is an overlay or a filesystem of the kernel's own, such as proc and tmpfs. For a host program without privilege
+// a directory that has mounts below it is read-only as a whole, because a user namespace may not take them apart.
 //
 // # Root and rootless
 //
 // There is one way of working and three kinds of host program. [Support] says which one this is.
 //
-//	privileged             root with CAP_SYS_ADMIN: no user namespace, unless Namespaces.User is new
+//	privileged             root of the machine, with CAP_SYS_ADMIN: no user namespace, unless Namespaces.User is new
 //	subordinate ids        newuidmap, newgidmap, and a line in /etc/subuid and /etc/subgid: the user is root in
 //	                       the container, ids from 1 on are its subordinate ones
 //	one id                 any other user: it is root in the container, and no other id exists there
 //
-// With one id a Spec.User other than root is an error that says so, chown and setgroups fail, and a file that belongs
-// to anybody else, the host's root included, belongs to nobody and cannot be changed where its mode does not allow
-// it. So a package manager or a server that drops root does not work. With subordinate ids the last point remains for
-// files of the host's users: layers that Pull unpacks are the user's own. Limits need a cgroup that the user may write
-// to.
+// With one id a Spec.User other than root is an error that says so, chown to another id and setgroups fail, and a
+// file that belongs to anybody else, the host's root included, belongs to nobody (65534) and cannot be changed where
+// its mode does not allow that. So a package manager or a server that drops root does not work. With subordinate ids
+// the last point remains for files of the host's users. Layers that an ordinary user pulls are that user's own, so in
+// the container they are root's, whatever the image says. Limits need a cgroup that the user may write to.
 //
 // # Streams and terminals
 //
-// Stdin, Stdout and Stderr are as in exec.Cmd: an *os.File is passed as it is, anything else is copied by
-// a goroutine, nil is /dev/null. WaitDelay bounds the copying after the end. ExtraFiles become descriptors 3 and up;
+// Stdin, Stdout and Stderr are as in exec.Cmd: an *os.File is passed as it is, anything else is copied by a
+// goroutine, nil is /dev/null. WaitDelay bounds the copying after the end. ExtraFiles become descriptors 3 and up;
 // every other descriptor is closed on exec. [Container.StdinPipe] and its siblings must be called before Start.
 //
-// With Spec.TTY the program gets a terminal out of its own devpts, as its controlling terminal and as /dev/console. Its
-// output goes to Stdout. [Container.Resize] changes its size. The host program's own terminal is untouched: putting it
-// into raw mode is the caller's business.
+// With Spec.TTY the program gets a terminal out of its own devpts, as its controlling terminal and as /dev/console.
+// Its output goes to Stdout. [Container.Resize] changes its size. The host program's own terminal is untouched:
+// putting it into raw mode is the caller's business.
 //
 // # Exit codes
 //
@@ -120,41 +120,44 @@
 //
 // # Signals and PID 1
 //
-// The kernel gives PID 1 of a pid namespace only the signals that it handles, and SIGKILL; pid_namespaces(7). A sleep as
-// PID 1 cannot be ended by SIGTERM. Spec.Init puts an init of a few KiB in front: it passes signals on, reaps
+// The kernel gives PID 1 of a pid namespace only the signals that it handles, and SIGKILL; pid_namespaces(7). A sleep
+// as PID 1 cannot be ended by SIGTERM. Spec.Init puts an init of 32 KiB in front: it passes signals on, reaps
 // orphans, reports the program's status and ends with it.
 //
 // # Nothing is left behind
 //
 //   - Close, a failed Start, and a context that ends take back everything.
 //   - When the host program ends, by a panic, os.Exit or kill -9, one process of caisson's, the guardian, kills its
-//     containers at once. There is one guardian for a program, only while it has containers, of some ten KiB.
+//     containers at once. There is one guardian for a program, only while it has containers, of 12 KiB.
 //   - Directories and cgroups of a killed program are cleared by the next engine that makes a container with files on
 //     disk or with limits in the same state directory.
 //
+// With Container.Detach a container outlives its program under a supervisor, which keeps its directory locked and
+// writes its exit status there. There is no call yet by which another program finds it.
+//
 // With the pid namespace of the host or of another container the kernel does not kill what the first process has
-// started. Then only the first process ends, and with Limits the rest of its cgroup. Programs of [Process] that run in
-// such a container, or by [Namespace.Command] in no container at all, are not the guardian's to kill either.
+// started. Then only the first process ends, and with Limits the rest of its cgroup. Programs of [Process] that run
+// in such a container, or by [Namespace.Command] in no container at all, are not the guardian's to kill either.
 //
 // # The kernel's parts
 //
-// [Spec.Plan] compiles a spec for a host, this one or an imagined one, and needs neither rights nor Linux. [Plan.String]
-// prints a line for each step with the manual page that explains it, [Plan.Syscalls] every system call.
+// [Spec.Plan] compiles a spec for a host, this one or an imagined one, and needs neither rights nor Linux.
+// [Plan.String] prints a line for each step with the manual page that explains it, [Plan.Syscalls] every system call.
 //
 // [NewNamespace], [OpenNamespace] and [Container.Namespace] give a [Namespace], in which programs of the host run
-// ([Namespace.Command], [CommandIn]). [Container.Dial], [Container.Listen] and the methods of the same names of a network
-// namespace make connections from inside, without a published port; give Dial to an http.Transport. [Overlay] mounts
-// a union of directories. [Cgroup] limits, freezes and kills any processes, of cgroup v1 and v2.
+// ([Namespace.Command], [CommandIn]). [Container.Dial], [Container.Listen] and the methods of the same names of a
+// network namespace make connections from inside, without a published port; give Dial to an http.Transport. [Overlay]
+// mounts a union of directories. [Cgroup] limits, freezes and kills any processes, of cgroup v1 and v2.
 //
 // [Probe] tries each thing that matters on this host, and tells for what fails the reason and the remedy.
 //
 // # What it leaves alone
 //
 // No thread of the host program enters a namespace; what must happen there happens in a process without Go or libc in
-// it. The package has no init functions, installs no signal handlers, changes neither the working directory nor
-// umask nor environment, does not become a subreaper, waits for none but its own children, and logs only to
-// Engine.Logger. It has one global, the guardian. In return the host program must not wait for children that it did not
-// start, as wait4(-1) does: it would take the exit status away.
+// it. The package has no init functions, installs no signal handlers, changes neither the working directory nor umask
+// nor environment, does not become a subreaper, waits for none but its own children, and logs only to Engine.Logger.
+// Its global state is the guardian and a pool of buffers. In return the host program must not wait for children that
+// it did not start, as wait4(-1) does: it would take the exit status away.
 //
 // # State directory
 //
@@ -169,9 +172,9 @@
 // # Errors
 //
 // Errors are [*Error], which names the step, its object, the cause and often a remedy; [*ExitError]; ErrClosed;
-// os.ErrProcessDone; those of contexts; and exec.ErrWaitDelay. errors.Is sees through to the errno and to fs.ErrNotExist,
-// fs.ErrPermission and errors.ErrUnsupported. On systems other than Linux everything compiles, and what needs Linux
-// is errors.ErrUnsupported.
+// os.ErrProcessDone; those of contexts; and exec.ErrWaitDelay. errors.Is sees through to the errno and to
+// fs.ErrNotExist, fs.ErrPermission and errors.ErrUnsupported. On systems other than Linux everything compiles, and
+// what needs Linux is errors.ErrUnsupported.
 //
 // # The source
 //

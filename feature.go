@@ -1,7 +1,6 @@
 package caisson
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/caisson-go/caisson/internal/probe"
@@ -58,9 +57,8 @@ func (f Feature) reason() string {
 		return f.Detail
 	}
 	text := f.Err.Error()
-	var e *Error
-	if errors.As(f.Err, &e) && e.Hint == f.Remedy {
-		text = (&Error{e.Op, e.Path, e.Err, ""}).Error() // else the remedy would stand there twice
+	if e, ok := f.Err.(*Error); ok && f.Remedy != "" {
+		text = (&Error{e.Op, e.Path, e.Err, ""}).Error() // one remedy is enough
 	}
 	return strings.ReplaceAll(strings.TrimPrefix(text, "caisson: "), "\n", "; ")
 }

@@ -37,7 +37,7 @@ func (s *Support) containerRemedy() string {
 		&f.Devpts, &f.Overlay, &p.Clone3, &p.Pidfd, &p.CloseRange, &p.Openat2,
 	}
 	if !s.Privileged {
-		needed = append([]*Feature{&n.User}, needed...)
+		needed = append([]*Feature{&n.User, &s.IDs.Maps}, needed...)
 	}
 	for _, f := range needed {
 		if f.State == Fails && f.Remedy != "" {

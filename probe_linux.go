@@ -50,9 +50,18 @@ func (e *Engine) probeHost(sup *Support) *probe.Host {
 	uids, gids, err := subordinateRanges(sup.UID)
 	h.SubUIDs, h.SubGIDs, h.SubErr = rangeText(uids), rangeText(gids), err
 	with := &Support{UID: sup.UID, GID: sup.GID, SubUIDs: uids, SubGIDs: gids}
-	h.MapIDs = func(pid int) error { return (&startup{support: with}).writeMaps(pid) }
+	h.MapIDs = func(pid int) error { return unhinted((&startup{support: with}).writeMaps(pid)) }
 	h.Limit = tryLimit
 	return h
+}
+
+// unhinted makes a part of the error what newuidmap(1) had to say: it tells why, not what to do.
+func unhinted(err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Hint == "" {
+		return err
+	}
+	return &Error{e.Op, e.Path, fmt.Errorf("%w: %s", e.Err, e.Hint), ""}
 }
 
 // tryLimit makes a cgroup with one limit, where a container's would be, and removes it.

@@ -51,6 +51,14 @@ func TestProbeOfThisMachine(t *testing.T) {
 	}
 }
 
+func BenchmarkProbe(b *testing.B) {
+	for b.Loop() {
+		if _, err := caisson.Probe(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // What Probe found is what plans go by.
 func TestPlanByProbe(t *testing.T) {
 	testneed.UserNamespaces(t)
@@ -179,7 +187,7 @@ var scenarios = []scenario{
 
 func fails(t *testing.T, f caisson.Feature, errno error, remedy string) {
 	t.Helper()
-	if f.State != caisson.Fails || !errors.Is(f.Err, errno) || !strings.Contains(f.Remedy, remedy) {
+	if f.State != caisson.Fails || errno != nil && !errors.Is(f.Err, errno) || !strings.Contains(f.Remedy, remedy) {
 		t.Errorf("%v: want it to fail with %v and a remedy that says %q", f, errno, remedy)
 	}
 }
@@ -248,5 +256,30 @@ func readOnly(t *testing.T, kind string) {
 		if err := syscall.Mount("", f[4], "", flags, ""); err != nil {
 			t.Fatalf("%s: %v", f[4], err)
 		}
+	}
+}
+
+// A newuidmap that lost its setuid bit, as copied into a container image, is there and does not work.
+func TestProbeOfNewuidmapWithoutItsBit(t *testing.T) {
+	testneed.Unprivileged(t)
+	testneed.SubordinateIDs(t)
+	dir := t.TempDir()
+	for _, name := range []string{"newuidmap", "newgidmap"} {
+		program, err := os.ReadFile(testneed.Program(t, name, "install the package uidmap"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), program, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir)
+	s := probed(t)
+	if f := s.IDs.Maps; f.State != caisson.Fails || !strings.Contains(f.Remedy, "setuid root") || !strings.Contains(f.String(), "newuidmap") {
+		t.Error(f)
+	}
+	fails(t, s.Container, nil, "setuid root")
+	if f := s.Filesystems.IDMapped; f.State != caisson.Unknown {
+		t.Error(f)
 	}
 }

@@ -17,6 +17,8 @@ type stdio struct {
 	theirs []*os.File  // the program's ends, closed once it has them
 	copies []func() error
 	done   chan error // one result for each copy
+	// What the program gets where it is given nothing.
+	devNull *os.File
 }
 
 // openStdio opens the files. On error nothing is left open.
@@ -54,10 +56,14 @@ func nulls(stdin io.Reader, stdout, stderr io.Writer) [3]bool {
 	return [3]bool{stdin == nil, stdout == nil, stderr == nil}
 }
 
+// null is /dev/null, opened once for all that need it.
 func (s *stdio) null() (*os.File, error) {
+	if s.devNull != nil {
+		return s.devNull, nil
+	}
 	f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err == nil {
-		s.theirs = append(s.theirs, f)
+		s.theirs, s.devNull = append(s.theirs, f), f
 	}
 	return f, err
 }

@@ -7,7 +7,10 @@ import (
 )
 
 // IDRange is a range of user or group ids; subuid(5).
-type IDRange struct{ Start, Count uint32 }
+type IDRange struct {
+	Start uint32 // the first id
+	Count uint32 // how many there are
+}
 
 // HostEntry is a name in the root directory of the host, and how Engine.Host shows it.
 type HostEntry struct {
@@ -33,11 +36,11 @@ func (k Kernel) features() plan.Features { return plan.Features(k) }
 // that has to be filled in for it; the features are for people and for programs that want to know
 // beforehand, and only Probe fills them in. A feature that nobody tried is Unknown.
 type Support struct {
-	Privileged bool      // root with CAP_SYS_ADMIN on the machine itself: no user namespace is needed
-	UID, GID   int       // who the host program is
-	SubUIDs    []IDRange // subordinate user ids, and newuidmap(1) to use them
-	SubGIDs    []IDRange // subordinate group ids
-	Kernel     Kernel
+	Privileged bool        // root with CAP_SYS_ADMIN on the machine itself: no user namespace is needed
+	UID, GID   int         // who the host program is
+	SubUIDs    []IDRange   // subordinate user ids, and newuidmap(1) to use them
+	SubGIDs    []IDRange   // subordinate group ids
+	Kernel     Kernel      // its optional abilities
 	HostRoot   []HostEntry // the host's root directory
 	HostHidden []string    // paths of the host that Engine.Host does not show
 
@@ -48,12 +51,12 @@ type Support struct {
 	// be executed. If it works, containers can run here, whatever else fails.
 	Container Feature
 
-	Namespaces  NamespaceSupport
-	Filesystems FilesystemSupport
-	Cgroups     CgroupSupport
-	IDs         IDSupport
-	Processes   ProcessSupport
-	Security    SecuritySupport
+	Namespaces  NamespaceSupport  // which can be made
+	Filesystems FilesystemSupport // what can be mounted
+	Cgroups     CgroupSupport     // what can be limited
+	IDs         IDSupport         // which ids can be mapped
+	Processes   ProcessSupport    // starting programs and holding on to them
+	Security    SecuritySupport   // what confines programs
 }
 
 // NamespaceSupport is which namespaces the host program can make, without privilege in a user namespace

@@ -38,7 +38,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	// Until the program runs, a signal means that it is not wanted any more; from then on it is the program's.
+	// While an image is pulled, a signal means that it is not wanted any more; from then on it is the program's.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	c, err := o.container(ctx)
@@ -50,13 +50,15 @@ func run(args []string) error {
 		return err
 	}
 	defer restore()
+	signals, leave := listen()
+	defer leave()
+	stop()
+	ctx = context.Background()
 	if err := c.Start(ctx); err != nil {
 		return errors.Join(err, c.Close())
 	}
-	leave := attend(c)
-	defer leave()
-	stop()
-	err = c.Wait(context.Background())
+	go attend(c, signals)
+	err = c.Wait(ctx)
 	return errors.Join(err, c.Close())
 }
 

@@ -45,32 +45,34 @@ func windowSize() (caisson.Winsize, bool) {
 // impatience is how many requests to end the program may ignore.
 const impatience = 3
 
-// attend passes signals on to the program, and changes of the window's size to its terminal. A program that is PID 1
-// gets no signal that it does not handle (pid_namespaces(7)), so the third request to end kills it; --init is the
-// better answer.
-func attend(c *caisson.Container) (leave func()) {
-	signals := make(chan os.Signal, 16)
+// listen takes the signals that are the program's. What comes before it runs waits.
+func listen() (signals chan os.Signal, leave func()) {
+	signals = make(chan os.Signal, 16)
 	signal.Notify(signals, forwarded...)
 	if resized != nil {
 		signal.Notify(signals, resized)
 	}
-	go func() {
-		requests := 0
-		for s := range signals {
-			if s == resized {
-				if w, ok := windowSize(); ok && c.TTY != nil {
-					_ = c.Resize(w)
-				}
-				continue
+	return signals, func() { signal.Stop(signals); close(signals) }
+}
+
+// attend passes signals on to the program, and changes of the window's size to its terminal. A program that is PID 1
+// gets no signal that it does not handle (pid_namespaces(7)), so the third request to end kills it; --init is the
+// better answer.
+func attend(c *caisson.Container, signals <-chan os.Signal) {
+	requests := 0
+	for s := range signals {
+		if s == resized {
+			if w, ok := windowSize(); ok && c.TTY != nil {
+				_ = c.Resize(w)
 			}
-			if s == os.Interrupt || s == terminate {
-				requests++
-			}
-			if requests == impatience {
-				s = os.Kill
-			}
-			_ = c.Signal(s) // it may have ended; then so does this program
+			continue
 		}
-	}()
-	return func() { signal.Stop(signals); close(signals) }
+		if s == os.Interrupt || s == terminate {
+			requests++
+		}
+		if requests == impatience {
+			s = os.Kill
+		}
+		_ = c.Signal(s) // it may have ended; then so does this program
+	}
 }

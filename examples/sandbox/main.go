@@ -1,9 +1,10 @@
 // Command sandbox runs a program that is not trusted: without network, on a root filesystem that cannot be written to,
-// as nobody, without capabilities, and with limits of time, memory and processes. It says how the program ended.
+// without capabilities, as a user that owns nothing of it, and with limits of time, memory and processes. It says how
+// the program ended.
 //
 //	go run ./examples/sandbox -- sh -c 'wget example.org'
 //	go run ./examples/sandbox -time 1s -- sleep 10
-//	go run ./examples/sandbox -memory 16 -- sh -c 'tail /dev/zero'
+//	go run ./examples/sandbox -memory 16 -- tail /dev/zero
 //	go run ./examples/sandbox -processes 5 -- sh -c 'sleep 1 & sleep 1 & sleep 1 & sleep 1 & sleep 1 & wait'
 //
 // It teaches that strict is the default, what is left to add, and how limits are asked for: one that cannot be applied
@@ -36,10 +37,15 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, parse())
 	stop()
-	if err != nil {
+	var exit *caisson.ExitError
+	switch {
+	case err == nil:
+	case errors.Is(err, context.DeadlineExceeded):
+		os.Exit(124) // as timeout(1)
+	case !errors.As(err, &exit): // else it has been said
 		fmt.Fprintln(os.Stderr, "sandbox:", err)
-		os.Exit(caisson.ExitCode(err))
 	}
+	os.Exit(caisson.ExitCode(err))
 }
 
 func parse() *options {
@@ -102,20 +108,29 @@ func applicable(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
+	groups := &support.Cgroups
 	for _, l := range []struct {
+		name    string
 		value   *int64
 		feature caisson.Feature
 	}{
-		{&o.limits.Memory, support.Cgroups.Memory},
-		{&o.limits.Processes, support.Cgroups.Pids},
+		{"memory", &o.limits.Memory, groups.Memory},
+		{"processes", &o.limits.Processes, groups.Pids},
 	} {
 		if *l.value == 0 || l.feature.Works() {
 			continue
 		}
-		if !o.bestEffort {
-			return fmt.Errorf("%v\n(-besteffort goes on without)", l.feature)
+		why := l.feature
+		for _, needed := range []caisson.Feature{groups.Mounted, groups.Make} {
+			if needed.State == caisson.Fails {
+				why = needed
+				break
+			}
 		}
-		fmt.Fprintln(os.Stderr, "sandbox: going on without a limit:", l.feature)
+		if !o.bestEffort {
+			return fmt.Errorf("no limit of %s here: %v\n(-besteffort goes on without)", l.name, why)
+		}
+		fmt.Fprintf(os.Stderr, "sandbox: going on without a limit of %s: %v\n", l.name, why)
 		*l.value = 0
 	}
 	return nil

@@ -86,7 +86,7 @@ func proportional(pid int) (int64, error) {
 	return 0, errors.Join(lines.Err(), errors.New("smaps_rollup: no line Pss"))
 }
 
-// beside counts and weighs the processes that descend from the worker and are not the containers' programs.
+// beside counts and weighs the children of the worker that are not the containers' programs.
 func (w *worker) beside(containers []int64) (count int, pss int64, err error) {
 	known := map[int]bool{}
 	for _, pid := range containers {
@@ -110,13 +110,9 @@ func (w *worker) beside(containers []int64) (count int, pss int64, err error) {
 	return count, pss, nil
 }
 
-// ours tells whether a process runs a tape, or is a child of the worker.
+// ours tells whether a process is a child of the worker.
 func (w *worker) ours(pid int) bool {
-	dir := filepath.Join("/proc", strconv.Itoa(pid))
-	if exe, err := os.Readlink(filepath.Join(dir, "exe")); err == nil && strings.HasPrefix(exe, "/memfd:caisson") {
-		return true
-	}
-	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return false
 	}

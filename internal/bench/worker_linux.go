@@ -35,7 +35,8 @@ func (b *bench) newUnified() (*worker, error) {
 }
 
 func (b *bench) launch(attr *syscall.SysProcAttr, options ...string) (*worker, error) {
-	cmd := exec.CommandContext(b.ctx, b.room.program, append([]string{"-worker", b.room.dir}, options...)...)
+	// Not killed with the context: it is needed to take back what was made by it.
+	cmd := exec.Command(b.room.program, append([]string{"-worker", b.room.dir}, options...)...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = attr
 	in, err := cmd.StdinPipe()

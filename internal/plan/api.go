@@ -115,7 +115,8 @@ func (b *builder) null() {
 	}
 	b.step("open", "/dev/null, the container's own, for standard files", "null(4), fchmod(2)")
 	fd := b.Slot("null")
-	b.Openat(tape.Cwd, "/dev/null", sys.O_RDWR|sys.O_CLOEXEC, 0).To(fd)
+	// A container that runs may have put a link in its place, to what only this process could open.
+	b.Openat2(tape.Cwd, "/dev/null", sys.O_RDWR|sys.O_CLOEXEC, 0, sys.RESOLVE_NO_SYMLINKS).To(fd)
 	for i, own := range b.c.Null {
 		if own {
 			b.Dup3(fd, tape.Int(i), 0)

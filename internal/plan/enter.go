@@ -22,12 +22,17 @@ func CompileExec(c *Config) (*Plan, error) {
 	b.terminal()
 	b.workdir()
 	b.identity()
+	b.narrow()
 	b.stage(0)
 	b.session()
 	b.execute()
 	b.end()
 	return b.p, nil
 }
+
+// narrow closes what the program's process needs nothing of, before it is made: all but the program's own
+// descriptors and the pipe for errors. A tracer that no dumpable flag stops would find the rest.
+func (b *builder) narrow() { b.CloseRange(uint32(b.p.FDs.Status+1), ^uint32(0), 0) }
 
 func (b *builder) enter() {
 	n := &b.c.Namespaces

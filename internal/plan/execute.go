@@ -14,7 +14,8 @@ func (b *builder) terminal() {
 		return
 	}
 	b.step("terminal", "/dev/pts/ptmx, master to the host program", "pts(4), ioctl_tty(2) TIOCGPTPEER")
-	master := b.Slot("master")
+	rights := b.Rights()
+	master := rights.FD()
 	b.peer = b.Slot("peer")
 	b.Openat(tape.Cwd, "/dev/pts/ptmx", sys.O_RDWR|sys.O_NOCTTY|sys.O_CLOEXEC, 0).To(master)
 	b.Ioctl(master, sys.TIOCSPTLCK, b.Words(tape.Int(0)).Addr())
@@ -24,10 +25,13 @@ func (b *builder) terminal() {
 	if !b.unprivileged() || b.c.Identity.UID == 0 {
 		b.Fchownat(b.peer, "", b.c.Identity.UID, ^uint32(0), sys.AT_EMPTY_PATH)
 	}
-	b.SendFD(tape.Int(b.p.FDs.Control), "t", master)
+	b.SendRights(tape.Int(b.p.FDs.Control), "t", rights)
 	b.Close(master)
 	if b.c.Namespaces.Mount.Mode == New {
 		b.console()
+	}
+	for fd := range 3 {
+		b.Dup3(b.peer, tape.Int(fd), 0)
 	}
 }
 
@@ -66,7 +70,9 @@ func (b *builder) loopback() {
 func (b *builder) session() {
 	b.step("setsid", "a session without a terminal", "setsid(2): TIOCSTI cannot reach the host program's")
 	b.Setsid().Allow(sys.EPERM)
-	b.ownTerminal()
+	if !b.c.Init {
+		b.control()
+	}
 }
 
 // identity changes who the process is. All five sets of capabilities end up as said; capabilities(7).
@@ -118,14 +124,11 @@ func (b *builder) workdir() {
 	b.Close(fd)
 }
 
-// ownTerminal makes the pseudoterminal the controlling one and the standard files.
-func (b *builder) ownTerminal() {
-	if b.c.TTY == nil {
-		return
-	}
-	b.Ioctl(b.peer, sys.TIOCSCTTY, tape.Int(0))
-	for fd := range 3 {
-		b.Dup3(b.peer, tape.Int(fd), 0)
+// control makes the pseudoterminal, which is the standard files, the controlling terminal of the session. A
+// terminal controls one session: under an init it is the program's.
+func (b *builder) control() {
+	if b.c.TTY != nil {
+		b.Ioctl(tape.Int(0), sys.TIOCSCTTY, tape.Int(0))
 	}
 }
 
@@ -190,17 +193,17 @@ func (b *builder) init() {
 	b.If(pid, tape.Int(0), child, parent)
 	b.Mark(parent)
 	b.Prctl(sys.PR_SET_NAME, b.Str("init").Addr()).Ignore()
-	// Changing ids made the process undumpable; exec would undo that, but an init executes nothing, and
-	// who made the container could not enter it by this process; setns(2), ptrace(2).
-	b.Prctl(sys.PR_SET_DUMPABLE, tape.Int(1)).Ignore()
 	// Keep only the exit pipe, so that the program's own end of its output is the last.
 	exit := b.p.FDs.Exit
 	b.CloseRange(0, uint32(exit-1), 0).Ignore()
 	b.CloseRange(uint32(exit+1), ^uint32(0), 0).Ignore()
+	// The process is undumpable until there is nothing to take from it; exec would undo that, but an init
+	// executes nothing, and who made the container could not enter it by this process; setns(2), ptrace(2).
+	b.Prctl(sys.PR_SET_DUMPABLE, tape.Int(1)).Ignore()
 	b.reap(pid, status)
 	b.Mark(child)
 	b.Setsid().Ignore()
-	b.ownTerminal()
+	b.control()
 	b.BlockSignals(sys.SIG_SETMASK, 0)
 }
 

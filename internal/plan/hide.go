@@ -32,10 +32,11 @@ func (b *builder) hide() {
 	for _, f := range maskedFiles {
 		b.Mount("/dev/null", f, "", sys.MS_BIND, "").Allow(sys.ENOENT)
 	}
-	b.step("mask", "directories of /proc and /sys under one empty tmpfs", "runtime-spec, config-linux.md, \"Masked Paths\"")
-	// Attached for a moment, because kernels before 6.15 copy no mount that is attached nowhere.
+	b.step("mask", "directories of /proc and /sys under an empty one", "runtime-spec, config-linux.md, \"Masked Paths\"")
+	// A directory of /dev that is removed once it hangs everywhere: what is removed can hold nothing.
 	b.Mkdirat(tape.Cwd, emptyDir, 0o555)
-	b.MoveMount(b.emptyMount(), tape.Cwd, emptyDir, 0)
+	b.Mount(emptyDir, emptyDir, "", sys.MS_BIND, "")
+	b.MountSetattr(tape.Cwd, emptyDir, 0, apiAttrs|sys.MOUNT_ATTR_RDONLY, 0, 0, tape.Int(0))
 	for _, d := range maskedDirs {
 		b.Mount(emptyDir, d, "", sys.MS_BIND, "").Allow(sys.ENOENT)
 	}
@@ -43,10 +44,8 @@ func (b *builder) hide() {
 	b.Unlinkat(tape.Cwd, emptyDir, sys.AT_REMOVEDIR)
 	b.step("read-only", "paths of /proc", "runtime-spec, config-linux.md, \"Readonly Paths\"")
 	for _, f := range readOnly {
-		next := b.Label("")
-		b.Mount(f, f, "", sys.MS_BIND|sys.MS_REC, "").Else(next)
-		b.MountSetattr(tape.Cwd, f, 0, sys.MOUNT_ATTR_RDONLY, 0, 0, tape.Int(0))
-		b.Mark(next)
+		b.Mount(f, f, "", sys.MS_BIND|sys.MS_REC, "").Allow(sys.ENOENT)
+		b.MountSetattr(tape.Cwd, f, 0, sys.MOUNT_ATTR_RDONLY, 0, 0, tape.Int(0)).Allow(sys.ENOENT)
 	}
 }
 

@@ -16,6 +16,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 var protected = []uint64{
 	0x9fa0,     // PROC_SUPER_MAGIC
 	0x62656572, // SYSFS_MAGIC
+	0x1cd1,     // DEVPTS_SUPER_MAGIC: the terminal comes from there
 }
 
 // attach mounts what the caller asked for. Targets are resolved in the new root, without the links of
@@ -111,8 +112,8 @@ func (b *builder) makeDirs(dir string) {
 	}
 }
 
-// NoteProtected is the note on the operation that fails when a mount would cover a part of /proc or /sys.
-const NoteProtected = "a mount over a part of /proc or /sys is refused"
+// NoteProtected is the note on the operation that fails when a mount would cover a part of /proc, /sys or /dev/pts.
+const NoteProtected = "a mount over a part of /proc, /sys or /dev/pts is refused"
 
 const noSuchFlag = 1 << 30
 

@@ -84,6 +84,7 @@ func (b *builder) namespaces() {
 	fresh := n.fresh()
 	if len(b.p.Joins) == 0 && n.User.Mode == UserHost && fresh&sys.CLONE_NEWTIME == 0 && !b.c.Detach {
 		b.p.CloneFlags = uintptr(fresh)
+		b.hideFromTracers()
 		return
 	}
 	b.p.Staged = true
@@ -122,9 +123,13 @@ func (b *builder) join() {
 func (b *builder) become0() {
 	b.Setresgid(0)
 	b.Setresuid(0)
-	// An exec or a tracer must not see the host program's rights; CVE-2016-9962.
-	b.Prctl(sys.PR_SET_DUMPABLE, tape.Int(0))
+	b.hideFromTracers()
 }
+
+// hideFromTracers keeps those who see this process from its memory and descriptors until it executes the
+// program: a container whose process namespace is joined, or that is entered; ptrace(2), CVE-2016-9962. It
+// comes after the id maps, because the files of an undumpable process in /proc belong to the host's root.
+func (b *builder) hideFromTracers() { b.Prctl(sys.PR_SET_DUMPABLE, tape.Int(0)) }
 
 // user makes the user namespace and fills its id maps; user_namespaces(7).
 func (b *builder) user() {
@@ -185,6 +190,7 @@ func (b *builder) stage(flags uint64) {
 	}
 	pid := b.Words(tape.Int(0))
 	child, parent := b.Label("container"), b.Label("stage")
+	b.hideFromTracers()
 	if b.c.Detach {
 		b.step("clone3", what, "clone(2): a child of its supervisor")
 		b.Clone3(flags, sys.SIGCHLD, tape.Int(0)).To(pid.Field(0))

@@ -46,6 +46,7 @@ func CompileJoin(c *Config) (*Plan, error) {
 	b.join()
 	b.terminal()
 	b.workdir()
+	b.narrow()
 	b.stage(0)
 	b.session()
 	b.execute()

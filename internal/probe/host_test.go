@@ -151,6 +151,9 @@ func TestConclude(t *testing.T) {
 		t.Errorf("user: %+v", got)
 	}
 	var need *NeedError
+	if got := r.Results[Mount]; got.State != Unknown || !errors.As(got.Err, &need) || need.Need != User {
+		t.Errorf("mnt, without a user namespace: %+v", got)
+	}
 	if got := r.Results[Overlay]; got.State != Unknown || got.Remedy != "" || !errors.As(got.Err, &need) || need.Need != Mount || !errors.Is(got.Err, syscall.EPERM) {
 		t.Errorf("overlay, without a mount namespace: %+v", got)
 	}

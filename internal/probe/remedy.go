@@ -63,16 +63,17 @@ func callOf(err error) string {
 
 // Groups of trials and of errnos.
 var (
-	users    = []ID{User, OrdinaryUser}
-	spaces   = []ID{Mount, PID, Net, IPC, UTS, Cgroup, Time}
-	anySpace = append(slices.Clone(users), spaces...)
-	mounted  = []ID{MountAPI, Tmpfs, Proc, Sysfs, Devpts, Mqueue, CgroupFS, Overlay, OverlayUser, OverlayUserxattr, OverlayState}
-	overlays = []ID{Overlay, OverlayUser, OverlayUserxattr, OverlayState}
-	limitIDs = []ID{LimitMemory, LimitCPU, LimitPids}
-	denied   = []error{syscall.EPERM, syscall.EACCES}
-	missing  = []error{syscall.ENOSYS, syscall.EINVAL, syscall.EOPNOTSUPP}
-	full     = []error{syscall.ENOSPC, syscall.EUSERS}
-	notThere = []error{fs.ErrNotExist}
+	users      = []ID{User, OrdinaryUser}
+	spaces     = []ID{Mount, PID, Net, IPC, UTS, Cgroup, Time}
+	anySpace   = append(slices.Clone(users), spaces...)
+	mounted    = []ID{MountAPI, Tmpfs, Proc, Sysfs, Devpts, Mqueue, CgroupFS, Overlay, OverlayUser, OverlayUserxattr, OverlayState}
+	overlays   = []ID{Overlay, OverlayUser, OverlayUserxattr, OverlayState}
+	limitIDs   = []ID{LimitMemory, LimitCPU, LimitPids}
+	denied     = []error{syscall.EPERM, syscall.EACCES}
+	missing    = []error{syscall.ENOSYS, syscall.EINVAL, syscall.EOPNOTSUPP}
+	full       = []error{syscall.ENOSPC, syscall.EUSERS}
+	notThere   = []error{fs.ErrNotExist}
+	unwritable = []error{syscall.EACCES, syscall.EPERM, syscall.EROFS, syscall.ENOSPC, syscall.ENOENT}
 )
 
 // Words that are said more than once.
@@ -109,8 +110,6 @@ var namespaceRules = []rule{
 		return "raise the sysctl user.max_" + kind + "_namespaces"
 	}},
 	{ids: users, errs: denied, when: knobIs("kernel.unprivileged_userns_clone", "0"), text: "sysctl -w kernel.unprivileged_userns_clone=1"},
-	{ids: spaces, errs: denied, when: func(h *Host, r *Report) bool { return !h.Privileged && !r.works(User) },
-		text: "an ordinary user can make it in a user namespace only; see there, or run as root"},
 	{ids: users, errs: denied, at: "unshare", when: chrooted, text: "in a chroot the kernel makes no user namespace: start this program outside of it"},
 	// A filter refuses the call itself; AppArmor, as a rule, what is done in the namespace then.
 	{ids: users, errs: denied, at: "unshare", when: filtered, text: filterForbids},
@@ -144,7 +143,7 @@ var filesystemRules = []rule{
 	{ids: overlays, errs: []error{syscall.ENODEV}, text: "modprobe overlay, or use a kernel with CONFIG_OVERLAY_FS"},
 	{ids: []ID{Mqueue}, errs: []error{syscall.ENODEV}, text: "none needed: containers go without /dev/mqueue; else use a kernel with CONFIG_POSIX_MQUEUE"},
 	{ids: mounted, errs: []error{syscall.ENODEV}, text: "use a kernel that has this filesystem built in, or load its module"},
-	{ids: []ID{OverlayState}, errs: []error{syscall.EACCES, syscall.EPERM, syscall.EROFS, syscall.ENOSPC, syscall.ENOENT}, say: func(h *Host, _ ID) string {
+	{ids: []ID{OverlayState}, errs: unwritable, say: func(h *Host, _ ID) string {
 		return "set Engine.Dir to a directory that can be written to: " + h.StateDir + " cannot"
 	}},
 	{ids: []ID{OverlayState}, say: func(h *Host, _ ID) string {

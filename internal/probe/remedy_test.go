@@ -69,8 +69,7 @@ var remedies = []struct {
 	{"not compiled in", User, on("unshare", "user", syscall.EINVAL), nil, false, "CONFIG_USER_NS"},
 	{"nothing known", User, on("unshare", "user", syscall.EPERM), nil, false, "run as root"},
 
-	// The other namespaces. There is no working user namespace in these.
-	{"mnt without user", Mount, on("unshare", "mnt", syscall.EPERM), nil, false, "user namespace"},
+	// The other namespaces.
 	{"mnt limit", Mount, on("unshare", "mnt", syscall.ENOSPC), nil, true, "user.max_mnt_namespaces"},
 	{"cgroup limit", Cgroup, on("unshare", "cgroup", syscall.ENOSPC), nil, true, "user.max_cgroup_namespaces"},
 	{"root without the capability", Net, on("unshare", "net", syscall.EPERM), nil, true, "CAP_SYS_ADMIN"},

@@ -55,9 +55,6 @@ var passing = []error{
 // unknown takes down that a trial could not be made.
 func (r *Report) unknown(id ID, err error) { r.Results[id] = Result{Err: err} }
 
-// works tells whether a trial succeeded.
-func (r *Report) works(id ID) bool { return r.Results[id].State == Works }
-
 // conclude turns failures that another failure explains into not knowing, and finds the remedies.
 func (r *Report) conclude(h *Host) {
 	before := r.Results
@@ -66,7 +63,7 @@ func (r *Report) conclude(h *Host) {
 		if res.State == Works {
 			continue
 		}
-		for _, n := range trials[id].needs {
+		for _, n := range needs(h, ID(id)) {
 			if before[n].State == Works {
 				continue
 			}
@@ -77,6 +74,15 @@ func (r *Report) conclude(h *Host) {
 			res.Remedy = remedy(h, r, ID(id))
 		}
 	}
+}
+
+// needs are what must work for a failure of a trial to mean anything. Without privilege a namespace is made
+// in a user namespace, or not at all.
+func needs(h *Host, id ID) []ID {
+	if !h.Privileged && slices.Contains(spaces, id) {
+		return []ID{User}
+	}
+	return trials[id].needs
 }
 
 // NeedError says that something could not be tried for want of something else.

@@ -71,7 +71,7 @@ const (
 type about struct {
 	name  string
 	since string // the first kernel release with it; a label for people, nothing is decided by it
-	needs []ID   // what must work for a failure of this one to mean anything
+	needs []ID   // what must work for its failure to mean anything; see needs
 }
 
 var trials = [numTrials]about{

@@ -1,6 +1,8 @@
 package testroot
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,6 +101,23 @@ func (r *Root) Fifo(name string) {
 	r.Remove(name)
 	r.parents(name)
 	r.must(syscall.Mkfifo(r.Path(name), 0o644))
+}
+
+// Without puts something else in the place of a file or directory while use runs, and the old one back behind it.
+func (r *Root) Without(name string, put, use func()) {
+	r.t.Helper()
+	saved := r.Path(name) + ".saved"
+	err := os.Rename(r.Path(name), saved)
+	was := err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.must(err)
+	}
+	put()
+	use()
+	r.Remove(name)
+	if was {
+		r.must(os.Rename(saved, r.Path(name)))
+	}
 }
 
 // Remove removes a file or a directory with all in it, if it is there.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -94,51 +95,87 @@ func seals(fd int) uintptr {
 	return n
 }
 
-// attach traces every new process as soon as it is there, without end, and looks at its descriptors. It prints what a
-// process was when it could be attached to, and descriptors above the standard ones.
+// attach traces every new process as soon as it is there, without end, and looks at its descriptors. It prints what it
+// got of processes that had not executed their program yet: that ran from a memfd before it and still did behind it.
 func attach([]string) {
+	runtime.LockOSThread() // a thread is the tracer, not a process; ptrace(2)
 	self := os.Getpid()
-	known := map[int]string{self: "self", 1: "init"}
+	known := map[int]bool{self: true, 1: true}
+	told := map[string]bool{}
 	up()
-	tell := map[string]bool{}
 	for {
+		release()
 		for _, pid := range pids() {
-			if pid == self || pid == 1 {
+			if known[pid] {
 				continue
 			}
-			exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-			early := err != nil || strings.HasPrefix(exe, "/memfd:") // before its own program runs
-			for _, s := range spoils(pid, exe, early) {
-				if !tell[s] {
-					tell[s] = true
+			for _, s := range spoils(pid) {
+				if !told[s] {
+					told[s] = true
 					fmt.Println(s)
 				}
 			}
-			if known[pid] == "" && early {
-				if errno := seize(pid); errno == 0 {
-					known[pid] = exe
-					now, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-					fmt.Printf("attached %s then %s\n", exe, now)
-				}
+			if seize(pid) != 0 {
+				continue
+			}
+			known[pid] = true
+			if exe := early(pid); exe != "" {
+				fmt.Println("attached", exe)
 			}
 		}
 	}
 }
 
-// spoils lists the descriptors above the standard ones that can be had of a process whose program is not there yet.
-func spoils(pid int, exe string, early bool) []string {
-	if !early {
-		return nil
+// early is the program of a process that runs from a memfd, else "".
+func early(pid int) string {
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil || !strings.HasPrefix(exe, "/memfd:") {
+		return ""
 	}
+	return exe
+}
+
+// release lets go on what is traced and has stopped, and reaps what has ended: else nobody else could.
+func release() {
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG|syscall.WALL, nil)
+		if err != nil || pid == 0 {
+			return
+		}
+		if status.Stopped() {
+			_, _, _ = syscall.Syscall6(syscall.SYS_PTRACE, syscall.PTRACE_CONT, uintptr(pid), 0, 0, 0, 0)
+		}
+	}
+}
+
+// trace holds on to the processes of a name: it neither lets them go on nor reaps them.
+func trace(args []string) {
+	runtime.LockOSThread()
+	self := os.Getpid()
+	up()
+	for {
+		for _, pid := range pids() {
+			comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+			if pid != self && pid != 1 && strings.TrimSpace(string(comm)) == args[0] && seize(pid) == 0 {
+				fmt.Println("traced")
+			}
+		}
+	}
+}
+
+// spoils lists the descriptors above the standard ones that can be had of a process that runs from a memfd.
+func spoils(pid int) []string {
 	var list []string
-	for n := 3; n < 16; n++ {
-		p := fmt.Sprintf("/proc/%d/fd/%d", pid, n)
-		target, err := os.Readlink(p)
+	for n := 3; n < 20; n++ {
+		target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, n))
 		if err != nil {
 			continue
 		}
 		kind, _, _ := strings.Cut(target, "[")
-		list = append(list, fmt.Sprintf("descriptor of %s: %d %s", exe, n, kind))
+		if exe := early(pid); exe != "" {
+			list = append(list, fmt.Sprintf("descriptor of %s: %d %s", exe, n, kind))
+		}
 	}
 	return list
 }

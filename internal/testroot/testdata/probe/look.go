@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,19 +11,26 @@ import (
 	"unsafe"
 )
 
-// cat prints files.
+// cat prints files. It waits for none: what a device or FIFO does not have at once is not there.
 func cat(args []string) {
+	buf := make([]byte, 1<<16)
 	for _, name := range args {
-		f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		fd, err := syscall.Open(name, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0)
 		if err != nil {
 			say(name, err)
 			continue
 		}
-		_, err = io.Copy(os.Stdout, io.LimitReader(f, 4<<20))
-		if err != nil {
-			say(name, err)
+		for range 64 {
+			n, err := syscall.Read(fd, buf)
+			if err != nil {
+				say(name, err)
+			}
+			if n <= 0 {
+				break
+			}
+			_, _ = os.Stdout.Write(buf[:n])
 		}
-		_ = f.Close()
+		_ = syscall.Close(fd)
 	}
 }
 

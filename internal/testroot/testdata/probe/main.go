@@ -54,6 +54,7 @@ var commands = map[string]func(args []string){
 	"stdio-mode": stdioMode,
 	"symlink":    func(args []string) { say(args[1], syscall.Symlink(args[0], args[1])) },
 	"touch-suid": touchSuid,
+	"trace":      trace,
 	"true":       func([]string) {},
 	"uname":      uname,
 	"writable":   writable,
