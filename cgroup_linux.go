@@ -45,7 +45,11 @@ func (e *Engine) limit(l *Limits, r *request, u *undo) (*limitGroup, error) {
 	if g.group, err = host.Nest(groupAbove, r.id, cgroup.Limits(*l)); err != nil {
 		return nil, cgroupError(err)
 	}
-	u.push(g.remove)
+	u.push(func() error {
+		err := g.remove()
+		r.keep = err != nil
+		return err
+	})
 	if g.dir, err = g.group.Directory(); err != nil {
 		return nil, cgroupError(err)
 	}

@@ -57,6 +57,7 @@ type request struct {
 	detach   bool
 	dir      string   // the container's directory, once there is one
 	lock     *os.File // that directory, locked
+	keep     bool     // leave the directory, so that the next engine's sweep finds what could not be removed
 	support  *Support
 	id       string
 	image    imageConfig

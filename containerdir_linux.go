@@ -33,6 +33,9 @@ func (e *Engine) containerDir(r *request, u *undo) (string, error) {
 	}
 	u.push(func() error {
 		defer func() { _ = lock.Close() }()
+		if r.keep {
+			return nil
+		}
 		return e.removeTree(dir)
 	})
 	r.dir, r.lock = dir, lock
@@ -78,6 +81,18 @@ func (e *Engine) containers() (string, error) {
 	e.sweep(base)
 	st.swept = true
 	return base, nil
+}
+
+// sweepOnce clears what killed programs left, for a container that needs no directory itself. There is
+// nothing to clear where no container ever needed one.
+func (e *Engine) sweepOnce() {
+	dir, err := e.dir()
+	if err != nil {
+		return
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "containers")); err == nil {
+		_, _ = e.containers()
+	}
 }
 
 // sweep removes the directories and cgroups of containers whose program is gone.

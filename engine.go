@@ -39,6 +39,7 @@ type engineState struct {
 	opening  sync.Mutex
 	store    *store.Store
 	swept    bool
+	sweeping sync.Once
 	kernelMu sync.Mutex
 	kernel   *Kernel // what was learnt by failing
 }

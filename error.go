@@ -37,7 +37,7 @@ func (e *Error) Unwrap() error { return e.Err }
 type ExitError struct {
 	Code   int            // exit status, or 128 and the signal's number
 	Signal syscall.Signal // what killed the program; 0 if it exited
-	OOM    bool           // the kernel killed it because its memory limit was reached
+	OOM    bool           // the kernel killed a process of the container because its memory limit was reached
 	Stderr []byte         // what it last wrote to its standard error, as far as Output kept it
 }
 

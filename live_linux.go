@@ -132,9 +132,10 @@ func (l *live) exitError() error {
 		return &Error{"wait4", itoa(l.proc.Pid), l.err, "did the host program wait for any child?"}
 	case l.status.Signaled():
 		sig := l.status.Signal()
-		return &ExitError{Code: 128 + int(sig), Signal: sig, OOM: sig == syscall.SIGKILL && l.group.oom()}
+		return &ExitError{Code: 128 + int(sig), Signal: sig, OOM: l.group.oom()}
 	case l.status.ExitStatus() != 0:
-		return &ExitError{Code: l.status.ExitStatus()}
+		// Out of memory too where a child was killed for it and a shell passes its status on.
+		return &ExitError{Code: l.status.ExitStatus(), OOM: l.group.oom()}
 	}
 	return nil
 }

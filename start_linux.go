@@ -25,6 +25,7 @@ func (c *Container) start(ctx context.Context) (_ *live, err error) {
 	if err != nil {
 		return nil, err
 	}
+	c.engine.state.sweeping.Do(c.engine.sweepOnce)
 	c.id = newID()
 	if err := c.checkDetach(); err != nil {
 		return nil, err

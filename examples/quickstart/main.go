@@ -15,9 +15,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caisson-go/caisson"
@@ -87,6 +89,9 @@ func open(ctx context.Context, engine *caisson.Engine, ref string) (*caisson.Ima
 	if ref == "" {
 		return engine.Host(), nil
 	}
+	if host, _, ok := strings.Cut(ref, "/"); ok && local(host) {
+		engine.Insecure = []string{host}
+	}
 	began := time.Now()
 	image, err := engine.Pull(ctx, ref, nil)
 	if err != nil {
@@ -94,6 +99,16 @@ func open(ctx context.Context, engine *caisson.Engine, ref string) (*caisson.Ima
 	}
 	fmt.Printf("%s\n  %s, here after %v\n\n", image.Ref(), image.ID(), time.Since(began).Round(time.Millisecond))
 	return image, nil
+}
+
+// local tells whether a registry is on this machine itself: what is said to it needs no secrecy, so it may be plain HTTP.
+func local(registry string) bool {
+	host, _, err := net.SplitHostPort(registry)
+	if err != nil {
+		host = registry
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // tour is a look around that needs nothing but a shell and a few of its friends. In the end it waits for the end of

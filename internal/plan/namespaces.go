@@ -84,6 +84,12 @@ func (b *builder) namespaces() {
 	fresh := n.fresh()
 	if len(b.p.Joins) == 0 && n.User.Mode == UserHost && fresh&sys.CLONE_NEWTIME == 0 && !b.c.Detach {
 		b.p.CloneFlags = uintptr(fresh)
+		if len(b.c.Tasks) > 0 && n.Cgroup.Mode == New {
+			// A cgroup namespace shows the groups that its maker is in, which tasks has only now decided.
+			b.p.CloneFlags &^= sys.CLONE_NEWCGROUP
+			b.step("unshare", "cgroup", "cgroup_namespaces(7)")
+			b.Unshare(sys.CLONE_NEWCGROUP)
+		}
 		b.hideFromTracers()
 		return
 	}
