@@ -241,9 +241,6 @@ func TestAttackT15InheritableCapabilities(t *testing.T) {
 		const app = "00000000000404fb" // see Security
 		for _, init := range []bool{false, true} {
 			for _, tty := range []*caisson.Winsize{nil, {Rows: 1, Cols: 1}} {
-				if init && tty != nil {
-					continue // T28 tries it
-				}
 				what := fmt.Sprintf("init %v, terminal %v", init, tty != nil)
 				out := started(func() string {
 					return t.command("status").with(func(c *caisson.Container) { c.Init, c.TTY = init, tty }).output()

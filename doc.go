@@ -53,7 +53,8 @@
 //
 // A program has nine capabilities as root, CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID NET_BIND_SERVICE
 // SYS_CHROOT, and none as anybody else; the inheritable and ambient sets are empty. no_new_privs is set. The root
-// filesystem and every mount of Spec.Mounts are nosuid and nodev. [Spec.Security] and the fields of [Mount] change that.
+// filesystem and every mount of Spec.Mounts are nosuid and nodev. [Spec.Security] and the fields of [Mount] change
+// that.
 //
 // /proc is the pid namespace's, with bus, fs, irq, sys and sysrq-trigger read-only. /sys is read-only. /dev is a
 // tmpfs of 64 KiB with null, zero, full, random, urandom and tty, a devpts instance of its own, 64 MiB of shm, and
@@ -114,9 +115,10 @@
 //
 // # Exit codes
 //
-// Wait returns nil for status 0 and an [*ExitError] otherwise, with 128+n as the code for signal n and OOM if the
-// memory limit was the reason. [ExitCode] turns any error of this package into a command line's status, as docker run
-// does: 125 if the container could not be made, 126 if the program cannot be executed, 127 if it is not there.
+// Wait returns nil for status 0 and an [*ExitError] otherwise, with 128+n as the code for signal n. Its OOM is set if
+// the kernel killed a process of the container because of the memory limit. [ExitCode] turns any error of this
+// package into a command line's status, as docker run does: 125 if the container could not be made, 126 if the
+// program cannot be executed, 127 if it is not there.
 //
 // # Signals and PID 1
 //
@@ -129,8 +131,8 @@
 //   - Close, a failed Start, and a context that ends take back everything.
 //   - When the host program ends, by a panic, os.Exit or kill -9, one process of caisson's, the guardian, kills its
 //     containers at once. There is one guardian for a program, only while it has containers, of 12 KiB.
-//   - Directories and cgroups of a killed program are cleared by the next engine that makes a container with files on
-//     disk or with limits in the same state directory.
+//   - Directories and cgroups of a killed program are cleared by the next engine that starts a container in the same
+//     state directory.
 //
 // With Container.Detach a container outlives its program under a supervisor, which keeps its directory locked and
 // writes its exit status there. There is no call yet by which another program finds it.

@@ -321,3 +321,26 @@ func smallRoot(t testing.TB) string {
 	}
 	return dir
 }
+
+// A start that is cancelled at any moment leaves nothing, not even a zombie.
+func TestNothingLeftByCancelledStarts(t *testing.T) {
+	e := engine(t)
+	img, err := e.RootFS(smallRoot(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := quiet(t, img, e.Dir)
+	for i := range many(500, 60) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%60)*100*time.Microsecond)
+		c := img.Command("/bin/sleep", "1000")
+		err := c.Start(ctx)
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		cancel()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	settled(t, e.Dir, before)
+}

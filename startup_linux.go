@@ -71,16 +71,32 @@ func (s *startup) run(ctx context.Context) error {
 	closeAll(theirs)
 	theirs = nil
 	if ctx.Done() != nil {
-		stop := context.AfterFunc(ctx, func() { _ = s.stage.Signal(syscall.SIGKILL); s.interrupt() })
+		stop := context.AfterFunc(ctx, s.cancel)
 		defer stop()
 	}
-	if err := s.serve(); err != nil {
+	if err := s.serve(ctx); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return err
 	}
 	return nil
+}
+
+// cancel ends a start. A stage is not killed: between making the container's process and reporting it,
+// that would leave a child that nobody knows of. It waits for nothing but the control socket, whose end
+// makes it give up, and for what it waits in the kernel there is a bound.
+func (s *startup) cancel() {
+	if !s.plan.Staged {
+		_ = s.stage.Signal(syscall.SIGKILL)
+		s.interrupt()
+		return
+	}
+	const patience = 5 * time.Second
+	_ = s.status.SetReadDeadline(time.Now().Add(patience))
+	if s.control != nil {
+		_ = s.control.Close()
+	}
 }
 
 // open makes the pipes and opens the namespaces. It returns the tape's ends, in the order of plan.FDs.
@@ -181,7 +197,7 @@ func (s *startup) close() {
 }
 
 // serve answers the tape and reads its report.
-func (s *startup) serve() error {
+func (s *startup) serve(ctx context.Context) error {
 	served := make(chan error, 1)
 	if s.control != nil {
 		go func() { served <- s.answer() }()
@@ -193,6 +209,9 @@ func (s *startup) serve() error {
 		s.interrupt()
 	}
 	answered := <-served
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err := s.settle(report, err, answered); err != nil {
 		return err
 	}

@@ -35,53 +35,56 @@ var kinds = []struct {
 	{caisson.TimeNamespace, "clocks"},
 }
 
-// look looks while the program runs. One that is very short may have ended: then what was not seen is empty.
-func look(c *caisson.Container) *view {
+// outside is this program's own namespaces, for comparison.
+func outside() *view {
 	v := &view{status: map[string]string{}}
-	proc := "/proc/" + strconv.Itoa(c.Pid())
-	if b, err := os.ReadFile(proc + "/status"); err == nil {
-		for line := range strings.Lines(string(b)) {
-			key, value, _ := strings.Cut(line, ":")
-			v.status[key] = strings.TrimSpace(value)
-		}
-	}
-	if b, err := os.ReadFile(proc + "/uid_map"); err == nil {
-		v.uidMap = string(b)
-	}
 	for _, k := range kinds {
 		n := namespace{kind: string(k.kind), of: k.of}
 		if own, err := caisson.OpenNamespace("/proc/self/ns/" + n.kind); err == nil {
 			n.outside = number(own)
 			_ = own.Close()
 		}
-		if its, err := c.Namespace(k.kind); err == nil {
-			n.inside = number(its)
-			_ = its.Close()
-		}
 		v.namespaces = append(v.namespaces, n)
 	}
 	return v
 }
 
-func (v *view) print() {
-	fmt.Printf("\n%-39s %-11s %s\n", "Namespaces", "outside", "inside")
-	for _, n := range v.namespaces {
-		switch {
-		case v.namespaces[0].inside == "": // the mount namespace is the first that an ending process leaves
-			n.inside = "(it ended before we could look)"
-		case n.inside == n.outside:
-			n.inside += "  this machine's"
-		default:
-			n.inside += "  new"
+// look looks while the program runs. One that is very short may have ended: then what was not seen is empty.
+func (v *view) look(c *caisson.Container) {
+	for i, k := range kinds {
+		if its, err := c.Namespace(k.kind); err == nil {
+			v.namespaces[i].inside = number(its)
+			_ = its.Close()
 		}
-		fmt.Printf("  %-6s %-30s %-11s %s\n", n.kind, n.of, n.outside, n.inside)
 	}
-	outside, _, _ := strings.Cut(v.status["Uid"], "\t")
-	if outside == "" {
+	proc := "/proc/" + strconv.Itoa(c.Pid())
+	if b, err := os.ReadFile(proc + "/uid_map"); err == nil {
+		v.uidMap = string(b)
+	}
+	if b, err := os.ReadFile(proc + "/status"); err == nil {
+		for line := range strings.Lines(string(b)) {
+			key, value, _ := strings.Cut(line, ":")
+			v.status[key] = strings.TrimSpace(value)
+		}
+	}
+}
+
+func (v *view) print() {
+	uid, _, _ := strings.Cut(v.status["Uid"], "\t")
+	if v.namespaces[0].inside == "" || v.uidMap == "" || uid == "" { // what an ending process leaves first
+		fmt.Println("\nThe program ended before its namespaces could be looked at; a longer one shows them.")
 		return
 	}
+	fmt.Printf("\n%-39s %-11s %s\n", "Namespaces", "outside", "inside")
+	for _, n := range v.namespaces {
+		verdict := "new"
+		if n.inside == n.outside {
+			verdict = "this machine's"
+		}
+		fmt.Printf("  %-6s %-30s %-11s %-11s %s\n", n.kind, n.of, n.outside, n.inside, verdict)
+	}
 	fmt.Println("\nWho it was")
-	fmt.Printf("  user    %s outside, %s inside\n", outside, v.inside(outside))
+	fmt.Printf("  user    %s outside, %s inside\n", uid, v.inside(uid))
 	fmt.Printf("  rights  %d capabilities of %d, and no_new_privs is %s\n", count(v.status["CapEff"]), count(allCaps()), v.status["NoNewPrivs"])
 }
 

@@ -24,12 +24,13 @@ func show(ctx context.Context, c *caisson.Container) error {
 		}
 		hold = pipe
 	}
+	seen := outside()
 	began := time.Now()
 	if err := c.Start(ctx); err != nil {
 		return errors.Join(err, c.Close())
 	}
 	started := time.Now()
-	inside := look(c)
+	seen.look(c)
 	_ = hold.Close()
 	ended := c.Wait(ctx)
 	done := time.Now()
@@ -39,7 +40,7 @@ func show(ctx context.Context, c *caisson.Container) error {
 	}
 	closed := time.Now()
 
-	inside.print()
+	seen.print()
 	if c.Image == "host" {
 		printHidden(ctx)
 	}

@@ -247,7 +247,9 @@ func race(t *testing.T, w *world, rounds int, unpack func(io.Reader)) {
 	defer top.Close()
 	for range rounds {
 		unpack(strings.NewReader(string(layer)))
-		_ = RemoveAll(top, "dst")
+		if err := RemoveAll(top, "dst"); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.Mkdir(w.dst, 0o700); err != nil {
 			t.Fatal(err)
 		}

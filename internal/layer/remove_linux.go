@@ -60,24 +60,34 @@ func (r *remover) run(parent int, name string) error {
 	return nil
 }
 
-// clear removes a name whose subdirectories it moves to top.
+// maxIdle bounds the rounds over a directory in which nothing was removed.
+const maxIdle = 128
+
+// clear removes a name whose subdirectories it moves to top. Another process of the same user may change what is being
+// removed; what turns out to be of another type than a moment ago is looked at again.
 func (r *remover) clear(parent int, name string) error {
-	if err := sys.Unlinkat(parent, name); err != syscall.EISDIR {
-		return gone(err)
-	}
-	for {
-		err := sys.Rmdirat(parent, name)
-		if err != syscall.ENOTEMPTY && err != syscall.EEXIST {
+	var err error
+	for idle := 0; idle < maxIdle; {
+		if err = sys.Unlinkat(parent, name); err != syscall.EISDIR {
 			return gone(err)
 		}
-		n, err := r.sweep(parent, name)
-		if err != nil {
+		if err = sys.Rmdirat(parent, name); err != syscall.ENOTEMPTY && err != syscall.EEXIST && !changed(err) {
 			return gone(err)
 		}
-		if n == 0 { // nothing listed, so the next answer is the last
-			return gone(sys.Rmdirat(parent, name))
+		n, serr := r.sweep(parent, name)
+		if serr != nil && !changed(serr) {
+			return gone(serr)
+		}
+		if n == 0 {
+			idle++
 		}
 	}
+	return err
+}
+
+// changed reports an error that says: of another type.
+func changed(err error) bool {
+	return err == syscall.ENOTDIR || err == syscall.EISDIR || err == syscall.ELOOP
 }
 
 // sweep removes or moves away one batch of a directory's entries, and returns their number.
@@ -89,7 +99,7 @@ func (r *remover) sweep(parent int, name string) (int, error) {
 	defer d.Close()
 	names, _ := d.Readdirnames(1024)
 	for _, n := range names {
-		if err := r.sweepOne(int(d.Fd()), n); err != nil {
+		if err := r.sweepOne(int(d.Fd()), n); err != nil && !changed(err) {
 			return 0, err
 		}
 	}
@@ -104,7 +114,7 @@ func (r *remover) sweepOne(dir int, name string) error {
 		return gone(err)
 	}
 	// Moving a directory writes its "..", for which its owner needs write permission on it.
-	if err := sys.Lchmodat(dir, name, 0o700); gone(err) != nil {
+	if err := sys.Lchmodat(dir, name, 0o700); gone(err) != nil && err != syscall.EOPNOTSUPP {
 		return err
 	}
 	r.moved++

@@ -140,7 +140,7 @@ func TestStoreDirectoryMode(t *testing.T) {
 		t.Errorf("a store opened up: %v, %v", err, mode(made))
 	}
 	empty := filepath.Join(top, "empty")
-	if err := os.Mkdir(empty, 0o755); err != nil {
+	if err := errors.Join(os.Mkdir(empty, 0o755), os.Chmod(empty, 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	if err := putOne(empty); err != nil || mode(empty) != 0o700 {
@@ -148,6 +148,9 @@ func TestStoreDirectoryMode(t *testing.T) {
 	}
 	home := filepath.Join(top, "home")
 	if err := os.MkdirAll(filepath.Join(home, "Documents"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(home, 0o755); err != nil { // whatever the umask
 		t.Fatal(err)
 	}
 	if err := putOne(home); !errors.Is(err, fs.ErrPermission) || mode(home) != 0o755 {
