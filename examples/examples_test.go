@@ -211,3 +211,33 @@ func up(t *testing.T, script string) *exec.Cmd {
 	}
 	return cmd
 }
+
+// The table of README.md has every example, and each begins by saying what it teaches.
+func TestReadmeListsEveryExample(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mains, err := filepath.Glob("*/main.go")
+	if err != nil || len(mains) < 7 {
+		t.Fatal(mains, err)
+	}
+	for _, file := range mains {
+		name := filepath.Dir(file)
+		for _, want := range []string{fmt.Sprintf("| [%s](%s) |", name, name), "`go run ./examples/" + name} {
+			if !bytes.Contains(readme, []byte(want)) {
+				t.Errorf("README.md does not say %q", want)
+			}
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, _, _ := bytes.Cut(source, []byte("\npackage main"))
+		for _, want := range []string{"// Command " + name + " ", "//\tgo run ./examples/" + name, "teaches"} {
+			if !bytes.Contains(head, []byte(want)) {
+				t.Errorf("the head of %s does not say %q", file, want)
+			}
+		}
+	}
+}

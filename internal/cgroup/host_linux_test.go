@@ -2,7 +2,6 @@ package cgroup
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -129,7 +128,7 @@ func FuzzParse(f *testing.F) {
 		}
 		for i, tree := range h.trees {
 			if tree.v2 && i > 0 || !tree.v2 && len(tree.controllers) == 0 {
-				t.Error(fmt.Sprintf("tree %d: %+v", i, tree))
+				t.Errorf("tree %d: %+v", i, tree)
 			}
 		}
 	})

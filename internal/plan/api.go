@@ -34,7 +34,7 @@ func (b *builder) detachAPI() {
 		b.proc = b.filesystem("proc", apiAttrs)
 	}
 	b.step("mount", "sysfs, detached, read-only", "sysfs(5); belongs to the network namespace")
-	if n.Net.Mode != New && b.unprivileged() {
+	if b.sysfsOfHost() {
 		b.sysfs = b.clone("/sys", sys.MOUNT_ATTR_RDONLY)
 	} else {
 		b.sysfs = b.filesystem("sysfs", apiAttrs|sys.MOUNT_ATTR_RDONLY)
@@ -45,6 +45,10 @@ func (b *builder) detachAPI() {
 	}
 	b.detachDev()
 }
+
+// sysfsOfHost tells whether /sys must be a copy of the host's, with the cgroups of everybody mounted below
+// it: only who owns the network namespace may make one.
+func (b *builder) sysfsOfHost() bool { return b.c.Namespaces.Net.Mode != New && b.unprivileged() }
 
 // clone copies a mount of the host's with all below it.
 func (b *builder) clone(path string, attrs uint64) tape.Arg {
@@ -100,7 +104,7 @@ func (b *builder) api() {
 	b.place(b.proc, "/proc")
 	b.step("move_mount", "/sys", "sysfs(5)")
 	b.place(b.sysfs, "/sys")
-	if b.c.Features.Cgroup2 && b.c.Namespaces.Cgroup.Mode == New {
+	if b.ownCgroups() {
 		b.step("mount", "/sys/fs/cgroup cgroup2, read-only", "cgroups(7), cgroup_namespaces(7)")
 		b.MoveMount(b.filesystem("cgroup2", apiAttrs|sys.MOUNT_ATTR_RDONLY), tape.Cwd, "/sys/fs/cgroup", 0)
 	}
@@ -123,6 +127,11 @@ func (b *builder) null() {
 		}
 	}
 	b.Close(fd)
+}
+
+// ownCgroups tells whether the container gets a view of its own cgroup.
+func (b *builder) ownCgroups() bool {
+	return b.c.Features.Cgroup2 && b.c.Namespaces.Cgroup.Mode == New
 }
 
 // pts mounts the pseudoterminals; Documentation/filesystems/devpts.rst. Group 5 is tty on every

@@ -15,7 +15,7 @@ type Config struct {
 	ReadOnly   bool   // no writing to the root filesystem
 	TTY        *Winsize
 	Init       bool
-	Detach     bool // a supervisor waits for the program, instead of the host program
+	Detach     bool   // a supervisor waits for the program, instead of the host program
 	Caps       uint64 // capabilities kept, bit n for capability n
 	NewPrivs   bool   // allow setuid programs to gain privileges
 	Tasks      []string

@@ -40,6 +40,9 @@ func (b *builder) hide() {
 	for _, d := range maskedDirs {
 		b.Mount(emptyDir, d, "", sys.MS_BIND, "").Allow(sys.ENOENT)
 	}
+	if b.sysfsOfHost() && !b.ownCgroups() {
+		b.Mount(emptyDir, "/sys/fs/cgroup", "", sys.MS_BIND, "").Allow(sys.ENOENT)
+	}
 	b.Umount2(emptyDir, sys.MNT_DETACH)
 	b.Unlinkat(tape.Cwd, emptyDir, sys.AT_REMOVEDIR)
 	b.step("read-only", "paths of /proc", "runtime-spec, config-linux.md, \"Readonly Paths\"")

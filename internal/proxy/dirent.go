@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 )
 
 // entry is one directory entry as getdents64(2) writes it.
@@ -41,7 +42,7 @@ func entries(list []entry, b []byte) []entry {
 
 // component reports that s names an entry of a directory and nothing else.
 func component(s string) bool {
-	return s != "" && s != "." && s != ".." && len(s) <= maxName && bytes.IndexAny([]byte(s), "/\x00") < 0
+	return s != "" && s != "." && s != ".." && len(s) <= maxName && !strings.ContainsAny(s, "/\x00")
 }
 
 // maxName is NAME_MAX; limits.h.

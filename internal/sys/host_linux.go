@@ -8,7 +8,7 @@ const (
 	CAP_SYS_RESOURCE = unix.CAP_SYS_RESOURCE
 )
 
-// Filesystem types; statfs(2).
+// CGROUP2_SUPER_MAGIC is the type of the unified cgroup hierarchy; statfs(2).
 const CGROUP2_SUPER_MAGIC = unix.CGROUP2_SUPER_MAGIC
 
 // HasCapability tells whether this thread has a capability in effect; capget(2).

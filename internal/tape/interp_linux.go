@@ -9,6 +9,8 @@ import (
 )
 
 // interpreter is machine code to copy, not a function to call.
+//
+//lint:ignore U1000 the assembly file takes its address
 func interpreter()
 
 // interpreterText returns where the linker put the interpreter. It is a pointer, not an integer,

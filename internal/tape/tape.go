@@ -168,7 +168,7 @@ func (t *Tape) word(a Arg) (int, Arg) {
 		}
 		return int(a.n), Arg{}
 	}
-	k := constant{a.kind, a.n}
+	k := constant(a)
 	if i, ok := t.consts[k]; ok {
 		return i, Arg{}
 	}

@@ -128,8 +128,12 @@ func abstract([]string) {
 
 // keys looks for a key of type user in the keyrings of the session and of the user; keyctl(2).
 func keys(args []string) {
-	const search, read = 10, 11
+	const link, search, read = 8, 10, 11
 	kind, key := cstring("user"), cstring(args[0])
+	// Who may link a keyring into one of its own possesses what is in it; keyrings(7), "Possession".
+	for _, ring := range []int{-4, -5} {
+		_, _, _ = syscall.Syscall(sysKeyctl, link, uintptr(ring), ^uintptr(2))
+	}
 	for ring, name := range map[int]string{-3: "session", -4: "user", -5: "user-session", -2: "process", -1: "thread"} {
 		id, _, errno := syscall.Syscall6(sysKeyctl, search, uintptr(ring), uintptr(unsafe.Pointer(kind)), uintptr(unsafe.Pointer(key)), 0, 0)
 		if errno != 0 {

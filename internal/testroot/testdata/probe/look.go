@@ -176,14 +176,14 @@ func open(args []string) {
 }
 
 // writable prints the files and directories below its arguments that can be written to, but for those of processes.
+// A file of the kernel's that takes no writing says EIO to a write of nothing, however it was opened.
 func writable(args []string) {
 	for _, top := range args {
 		_ = filepath.WalkDir(top, func(p string, d fs.DirEntry, err error) error {
 			if err != nil {
 				return nil
 			}
-			_, number := strconv.Atoi(d.Name())
-			if top == "/proc" && filepath.Dir(p) == "/proc" && (number == nil || d.Type()&fs.ModeSymlink != 0) {
+			if _, err := strconv.Atoi(d.Name()); filepath.Dir(p) == "/proc" && (err == nil || d.Type()&fs.ModeSymlink != 0) {
 				if d.IsDir() {
 					return fs.SkipDir
 				}
@@ -196,14 +196,25 @@ func writable(args []string) {
 					_ = syscall.Rmdir(p + "/probe-was-here")
 				}
 			case d.Type().IsRegular():
-				if fd, err := syscall.Open(p, syscall.O_WRONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0); err == nil {
-					fmt.Println("file", p)
-					_ = syscall.Close(fd)
-				}
+				writableFile(p)
 			}
 			return nil
 		})
 	}
+}
+
+func writableFile(p string) {
+	fd, err := syscall.Open(p, syscall.O_WRONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	var st syscall.Stat_t // of what is mounted over it, perhaps
+	if err := syscall.Fstat(fd, &st); err == nil && st.Mode&syscall.S_IFMT == syscall.S_IFREG {
+		if _, err := syscall.Write(fd, nil); err != syscall.EIO {
+			fmt.Println("file", p, result(err))
+		}
+	}
+	_ = syscall.Close(fd)
 }
 
 // outside tries the ways out of the container that go through /proc: of every process its root and working
