@@ -296,7 +296,7 @@ func TestAttacksAsAnOrdinaryUser(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), testneed.Patience(10*time.Minute))
 	defer cancel()
 	// The link is followed by the new user in its own process: the test binary itself may lie out of its reach.
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", "-test.run=^TestAttack[A-Z][0-9]", "-test.v", "-test.count=1")
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", "-test.run=^TestAttack[^s]", "-test.v", "-test.count=1")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HOME="+dir, "TMPDIR="+dir, testroot.ProgramEnv+"="+filepath.Join(dir, "probe"), setuidEnv+"="+suid)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: ordinaryUser, Gid: ordinaryUser}}

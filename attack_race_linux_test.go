@@ -46,13 +46,13 @@ func (r *race) mount(c *caisson.Container) {
 }
 
 // CVE-2021-30465, CVE-2024-45310, CVE-2026-42306, CVE-2026-41568: the target of a nested mount is exchanged for a link
-// to the host between its check and the mount. 1,000 starts (60 by default). Passes when the canary is intact. That
+// to the host between its check and the mount. 1,000 starts (40 by default). Passes when the canary is intact. That
 // 1,000,000 lookups of the host's own do not leave a root is for the tests of package inroot.
 func TestAttackT06MountTargetRace(t *testing.T) {
 	attack(t, func(t *assault) {
 		r := t.newRace()
 		worked := 0
-		for i := range attackCount(1000, 60) {
+		for i := range attackCount(1000, 40) {
 			target := []string{"/vol/dir", "/vol/dir/b", "/vol/dir/new", "/vol/link/b"}[i%4]
 			out := t.command("ls", "/vol/dir").with(r.mount).with(func(c *caisson.Container) {
 				c.Mounts = append(c.Mounts, caisson.Mount{Source: t.root.Path("bin"), Target: target})
@@ -69,12 +69,12 @@ func TestAttackT06MountTargetRace(t *testing.T) {
 }
 
 // CVE-2026-55686, as a race: the working directory is made through a directory that is exchanged for a link to the
-// host. 1,000 starts and executions (60 by default). Passes when the canary is intact.
+// host. 1,000 starts and executions (40 by default). Passes when the canary is intact.
 func TestAttackT08WorkingDirectoryRace(t *testing.T) {
 	attack(t, func(t *assault) {
 		r := t.newRace()
 		b := t.command("hold").with(r.mount).start()
-		for i := range attackCount(1000, 60) / 2 {
+		for i := range attackCount(1000, 40) / 2 {
 			dir := fmt.Sprintf("/vol/dir/b/%d", i)
 			out := t.command("cwd").with(r.mount).with(func(c *caisson.Container) { c.Dir = dir }).orRefused(dir)
 			p := b.Exec("cwd")
@@ -91,12 +91,12 @@ func TestAttackT08WorkingDirectoryRace(t *testing.T) {
 
 // CVE-2025-52565, CVE-2025-31133: what becomes /dev/console, or covers a masked file, is taken by a path in /dev that a
 // neighbour exchanges for a link to a file of /proc. The volume is put over /dev and /dev/pts through links of the
-// image. 1,000 starts (60 by default). Passes when each start is refused, or /dev/console is a terminal (major 136) of
+// image. 1,000 starts (40 by default). Passes when each start is refused, or /dev/console is a terminal (major 136) of
 // the container's own devpts, /dev/null is 1:3, the masked files are, and core_pattern cannot be written to.
 func TestAttackT04ConsoleRace(t *testing.T) {
 	attack(t, func(t *assault) {
 		r := t.newRace()
-		for _, name := range []string{"ptmx", "null", "console", "0"} {
+		for _, name := range []string{"ptmx", "console"} {
 			must(t, os.WriteFile(r.vol+"/"+name, nil, 0o666))
 			must(t, os.Symlink("/proc/sys/kernel/core_pattern", r.vol+"/"+name+".link"))
 			t.command("flip", "/vol/"+name, "/vol/"+name+".link").with(r.mount).start()
@@ -104,7 +104,7 @@ func TestAttackT04ConsoleRace(t *testing.T) {
 		must(t, os.Symlink(".", r.vol+"/pts"))
 		t.root.Link("/dev", "d")
 		t.root.Link("/dev/pts", "dp")
-		for i := range attackCount(1000, 60) {
+		for i := range attackCount(1000, 40) {
 			target := []string{"/dp", "/d", "/dev/console", "/dev/tty"}[i%4]
 			source := r.vol
 			if i%4 >= 2 {
@@ -124,7 +124,8 @@ func TestAttackT04ConsoleRace(t *testing.T) {
 					"/dev/console": "rdev=136:", "/dev/null": "rdev=1:3 ", "/proc/keys": "rdev=1:3 ", "/proc/kmsg": "rdev=1:3 ",
 					"/proc/sys/kernel/core_pattern": "EROFS",
 				}[name]
-				if good == "" || !strings.Contains(rest, good) && rest != "ENOENT" || name == "/dev/console" && !strings.Contains(rest, "fs=1cd1") {
+				refused := rest == "ENOENT" || rest == "EACCES" && strings.HasPrefix(name, "/proc/sys/")
+				if good == "" || !strings.Contains(rest, good) && !refused || name == "/dev/console" && !strings.Contains(rest, "fs=1cd1") {
 					t.Fatalf("a volume at %s: %s", target, line)
 				}
 			}

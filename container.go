@@ -338,6 +338,6 @@ func (c *Container) Timings() []Timing {
 
 // Timing is one step of a start.
 type Timing struct {
-	Step Step
-	Took time.Duration
+	Step Step          // what was done
+	Took time.Duration // until the next step began
 }

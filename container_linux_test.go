@@ -299,3 +299,26 @@ func runAs(t testing.TB, e *caisson.Engine, user, script string) string {
 	}
 	return string(out)
 }
+
+// Under an init the terminal controls the program's session, not the init's: keys and SIGWINCH reach it.
+func TestTerminalUnderInit(t *testing.T) {
+	c := engine(t).Host().Command("sh", "-c", "trap 'echo resized; stty size' WINCH; trap 'echo interrupted; exit 4' INT; echo up; while :; do sleep 1000 & wait $!; done")
+	c.TTY, c.Init = &caisson.Winsize{Rows: 5, Cols: 6}, true
+	in, w := io.Pipe()
+	var out lines
+	c.Stdin, c.Stdout = in, &out
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close(); _ = w.Close() }()
+	out.wait(t, "up")
+	if err := c.Resize(caisson.Winsize{Rows: 50, Cols: 60}); err != nil {
+		t.Fatal(err)
+	}
+	out.wait(t, "50 60")
+	_, _ = io.WriteString(w, "\x03")
+	out.wait(t, "interrupted")
+	if code := caisson.ExitCode(c.Wait(t.Context())); code != 4 {
+		t.Fatal(code)
+	}
+}

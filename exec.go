@@ -22,19 +22,21 @@ type Process struct {
 	// Dir is the working directory. Empty: the container's.
 	Dir string
 
-	// User and Groups are as in Spec. Empty: the container's.
-	User   string
+	// User is as in Spec. Empty: the container's.
+	User string
+
+	// Groups are as in Spec. Empty: the container's, unless User is set.
 	Groups []string
 
 	// TTY gives the program a terminal of this size. Nil: none.
 	TTY *Winsize
 
-	// Stdin, Stdout, Stderr, ExtraFiles, Cancel and WaitDelay are as in Container.
-	Stdin          io.Reader
-	Stdout, Stderr io.Writer
-	ExtraFiles     []*os.File
-	Cancel         func() error
-	WaitDelay      time.Duration
+	Stdin      io.Reader     // as in Container
+	Stdout     io.Writer     // as in Container
+	Stderr     io.Writer     // as in Container
+	ExtraFiles []*os.File    // as in Container
+	Cancel     func() error  // called when the context of Run is done; nil: kill the program
+	WaitDelay  time.Duration // as in Container
 
 	container  *Container
 	namespaces []*Namespace

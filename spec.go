@@ -71,7 +71,10 @@ type Spec struct {
 }
 
 // Winsize is the size of a terminal in characters; ioctl_tty(2).
-type Winsize struct{ Rows, Cols uint16 }
+type Winsize struct {
+	Rows uint16 // lines
+	Cols uint16 // characters in a line
+}
 
 // MountType says what is mounted.
 type MountType string
@@ -121,7 +124,11 @@ type Mount struct {
 
 // IDMapping maps Count ids: what Source, Source+1 and so on own in the source of a mount appears as owned
 // by Target, Target+1 and so on. Owners that no mapping names appear as nobody (65534).
-type IDMapping struct{ Source, Target, Count uint32 }
+type IDMapping struct {
+	Source uint32 // the first id on disk
+	Target uint32 // the first id in the container
+	Count  uint32 // how many
+}
 
 // Limits bound what a container uses. A limit that cannot be applied fails Start.
 type Limits struct {
@@ -162,7 +169,14 @@ var defaultCapabilities = []string{
 // Namespaces is the choice for each kind of namespace; namespaces(7). The zero value makes all anew but
 // time, and a user namespace where the host program is not privileged.
 type Namespaces struct {
-	Mount, PID, Net, IPC, UTS, User, Cgroup, Time NamespaceMode
+	Mount  NamespaceMode // mount points; never the host's
+	PID    NamespaceMode // process ids; with the host's, only the first process is killed by Close
+	Net    NamespaceMode // devices, addresses, ports; a new one has loopback alone
+	IPC    NamespaceMode // System V IPC, POSIX message queues
+	UTS    NamespaceMode // host name
+	User   NamespaceMode // user and group ids
+	Cgroup NamespaceMode // what the root of the cgroups is
+	Time   NamespaceMode // boot and monotonic clocks; by default the host's
 }
 
 // NamespaceMode says where a namespace comes from: one of the constants, or NamespaceOf, NamespaceAt.

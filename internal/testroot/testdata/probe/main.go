@@ -33,6 +33,7 @@ var commands = map[string]func(args []string){
 	"fds":        fds,
 	"fifo":       func(args []string) { say(args[0], syscall.Mkfifo(args[0], 0o666)) },
 	"flip":       flip,
+	"forge":      forge,
 	"hold":       hold,
 	"inject":     inject,
 	"keys":       keys,
