@@ -46,7 +46,7 @@ func BenchmarkRunHost(b *testing.B) {
 }
 
 func BenchmarkExecTrue(b *testing.B) {
-	c := smallImage(b).Command("/bin/sleep")
+	c := smallImage(b).Command("/bin/hold")
 	if err := c.Start(b.Context()); err != nil {
 		b.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func BenchmarkLive(b *testing.B) {
 	var live []*caisson.Container
 	heap, files := held(b)
 	for b.Loop() {
-		c := image.Command("/bin/sleep")
+		c := image.Command("/bin/hold")
 		if err := c.Start(b.Context()); err != nil {
 			b.Fatal(err)
 		}

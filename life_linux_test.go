@@ -19,6 +19,7 @@ import (
 
 	"github.com/caisson-go/caisson"
 	"github.com/caisson-go/caisson/internal/testneed"
+	"github.com/caisson-go/caisson/internal/testroot"
 )
 
 // census counts what containers could leave behind.
@@ -159,7 +160,7 @@ func TestNothingLeftBySimultaneousContainers(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range containers {
 		wg.Go(func() {
-			containers[i] = img.Command("/bin/sleep", "1000")
+			containers[i] = img.Command("/bin/hold")
 			if err := containers[i].Start(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -302,7 +303,7 @@ func TestHelperHoldsContainers(t *testing.T) {
 	}
 	n, _ := strconv.Atoi(os.Getenv("CAISSON_N"))
 	for range n {
-		c := img.Command("/bin/sleep", "1000")
+		c := img.Command("/bin/hold")
 		if err := c.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -311,15 +312,11 @@ func TestHelperHoldsContainers(t *testing.T) {
 	select {} // until killed
 }
 
-// smallRoot is a root filesystem with a static true and sleep, made once.
+// smallRoot is a root filesystem with a static program that knows true and hold.
 func smallRoot(t testing.TB) string {
 	t.Helper()
 	testneed.UserNamespaces(t)
-	dir, err := smallRootOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return testroot.New(t).Dir
 }
 
 // A start that is cancelled at any moment leaves nothing, not even a zombie.
@@ -332,7 +329,7 @@ func TestNothingLeftByCancelledStarts(t *testing.T) {
 	before := quiet(t, img, e.Dir)
 	for i := range many(500, 60) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%60)*100*time.Microsecond)
-		c := img.Command("/bin/sleep", "1000")
+		c := img.Command("/bin/hold")
 		err := c.Start(ctx)
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)

@@ -17,6 +17,7 @@ import (
 	"github.com/caisson-go/caisson/internal/guest/cpio"
 	"github.com/caisson-go/caisson/internal/guest/protocol"
 	"github.com/caisson-go/caisson/internal/testneed"
+	"github.com/caisson-go/caisson/internal/testroot"
 )
 
 const (
@@ -27,6 +28,10 @@ const (
 // assemble writes the initial root file system into dir.
 func (c *config) assemble(ctx context.Context, dir string, tests []testPackage) (*protocol.Manifest, error) {
 	modules, err := loadOrder(ctx, c.modules, strings.Split(c.wanted, ","))
+	if err != nil {
+		return nil, err
+	}
+	probe, err := buildProbe(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +62,7 @@ func (c *config) assemble(ctx context.Context, dir string, tests []testPackage) 
 		img.skeleton(),
 		img.bytes(protocol.ManifestPath, 0o600, manifest),
 		img.copy("/init", 0o755, initBinary),
+		img.copy(probePath, 0o755, probe),
 		img.tests(tests),
 		img.shell(ctx, c.busybox),
 		img.Close(),
@@ -67,6 +73,9 @@ func (c *config) assemble(ctx context.Context, dir string, tests []testPackage) 
 	}
 	return m, nil
 }
+
+// probePath is where the program that tests run in containers lies in the guest.
+const probePath = "/tests/probe"
 
 // runs lists every test for every identity.
 func (c *config) runs(tests []testPackage) []protocol.Run {
@@ -90,6 +99,7 @@ func (c *config) runs(tests []testPackage) []protocol.Run {
 				Env: []string{
 					"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + home, "USER=" + name, "LANG=C.UTF-8",
 					testneed.Env + "=" + id.needs, testneed.PatienceEnv + "=" + slowness,
+					testroot.ProgramEnv + "=" + probePath,
 				},
 			})
 		}

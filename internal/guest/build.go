@@ -57,6 +57,16 @@ func buildInit(ctx context.Context, dir string) (string, error) {
 	return path, nil
 }
 
+// buildProbe compiles the program that tests run in containers, as the guest has no Go to do it.
+func buildProbe(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, "probe")
+	err := goCommand(ctx, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", path, "github.com/caisson-go/caisson/internal/testroot/testdata/probe").Run()
+	if err != nil {
+		return "", fmt.Errorf("build the probe: %w", err)
+	}
+	return path, nil
+}
+
 // goCommand builds for the guest, which has no C library.
 func goCommand(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)

@@ -17,10 +17,6 @@ import (
 	"github.com/caisson-go/caisson/internal/testneed"
 )
 
-// ProgramEnv is the environment variable that names a probe built before, for a test binary that runs as a user who
-// cannot build one.
-const ProgramEnv = "CAISSON_TEST_PROBE"
-
 //go:embed testdata/probe/*.go
 var sources embed.FS
 
