@@ -242,7 +242,7 @@ func (t *assault) writeExe(b *victim, tracer bool) {
 		}
 	}
 	naiveEscapes(t, func() bool {
-		b.exec("/naive/tool", "true")
+		_ = b.Exec("/naive/tool", "true").Run(t.Context()) // ETXTBSY while the attacker writes to it
 		for {
 			select {
 			case line := <-b.said:

@@ -41,6 +41,8 @@ func (s *startup) read() (report, error) {
 			if err := s.readMarks(&r); err != nil {
 				return r, err
 			}
+		case op == 0 && (r.pid != 0 || !s.made(int(first))):
+			// It is not from the stage.
 		case op == 0:
 			r.pid = int(first)
 			if err := s.guard(r.pid); err != nil {

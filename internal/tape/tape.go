@@ -11,6 +11,7 @@ type Tape struct {
 	structs map[int][]Arg // structures by offset in data, for printing
 	consts  map[constant]int
 	strs    map[string]Ref
+	small   [256]int32 // the words of the constants up to 255, counted from 1
 	section int
 	onError Label
 }
@@ -61,6 +62,7 @@ func (t *Tape) Reset() {
 	clear(t.structs)
 	clear(t.consts)
 	clear(t.strs)
+	t.small = [256]int32{}
 	clear(t.ops) // they hold remarks
 	t.ops, t.words, t.names = t.ops[:0], t.words[:0], t.names[:0]
 	t.data, t.labels = t.data[:0], t.labels[:0]
@@ -168,6 +170,14 @@ func (t *Tape) word(a Arg) (int, Arg) {
 		}
 		return int(a.n), Arg{}
 	}
+	if a.kind == argConst && a.n < uint64(len(t.small)) {
+		// Most constants are small, and looking them up in a map is most of what compiling costs.
+		return t.smallWord(a), Arg{}
+	}
+	if a.kind == argAddr {
+		t.words = append(t.words, a) // eight bytes more are cheaper than the look-up
+		return len(t.words) - 1, Arg{}
+	}
 	k := constant(a)
 	if i, ok := t.consts[k]; ok {
 		return i, Arg{}
@@ -186,3 +196,11 @@ func (t *Tape) Far(name string, addr uint64) Label {
 
 // OpAddr is the address that operation o of a program will have, for Far in an arena.
 func (o Op) OpAddr() uint64 { return headerAddr + headerSize + uint64(o.i*opSize) }
+
+func (t *Tape) smallWord(a Arg) int {
+	if t.small[a.n] == 0 {
+		t.words = append(t.words, a)
+		t.small[a.n] = int32(len(t.words))
+	}
+	return int(t.small[a.n]) - 1
+}
