@@ -5,7 +5,9 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -140,4 +142,54 @@ func TestAttackT27Keyrings(t *testing.T) {
 		}()
 		<-done
 	})
+}
+
+// What a container leaves on disk is hard to remove, and full of links to the host. Passes when everything of it is
+// gone after Close, and the canary is intact.
+func TestAttackT55HostileLeftovers(t *testing.T) {
+	attack(t, func(t *assault) {
+		canary := testroot.NewCanary(t)
+		for range attackCount(10, 1) {
+			b := t.command("hold").start()
+			b.exec("mess", canary.Dir)
+			must(t, b.Close())
+		}
+	})
+}
+
+// A process of a container that shares the host's process namespace is not killed with its first one by the kernel.
+// Passes when none lives when Close has returned.
+func TestAttackT32NothingSurvivesClose(t *testing.T) {
+	attack(t, func(t *assault) {
+		for _, pid := range []caisson.NamespaceMode{caisson.NamespaceDefault, caisson.NamespaceHost} {
+			mark := fmt.Sprintf("survivor-%d-%d", os.Getpid(), time.Now().UnixNano())
+			b := t.command("hold").with(func(c *caisson.Container) { c.Namespaces.PID = pid }).start()
+			b.exec("spawn", "hold", mark)
+			p := b.Exec("hold", mark)
+			must(t, p.Start(t.Context()))
+			must(t, b.Close())
+			for _, left := range running(t, mark) {
+				t.Errorf("process %d of a closed container lives on (process namespace %q)", left, pid)
+				must(t, syscall.Kill(left, syscall.SIGKILL))
+			}
+		}
+	})
+}
+
+// running lists the processes that have a word among their arguments.
+func running(t testing.TB, word string) []int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	must(t, err)
+	var list []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		if b, err := os.ReadFile("/proc/" + e.Name() + "/cmdline"); err == nil && strings.Contains(string(b), word) {
+			list = append(list, pid)
+		}
+	}
+	return list
 }

@@ -17,6 +17,9 @@ func (s *startup) made(pid int) bool {
 	if s.config.Detach {
 		parent = s.stage.Pid
 	}
+	if self, err := os.Readlink("/proc/self"); err != nil || self != itoa(os.Getpid()) {
+		return true // /proc is of another process namespace, and tells nothing
+	}
 	if parentOf(pid) != parent {
 		return false
 	}

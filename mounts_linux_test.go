@@ -3,6 +3,7 @@ package caisson_test
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -164,5 +165,71 @@ func TestNullIsTheContainersOwn(t *testing.T) {
 	}
 	if before.Mode() != after.Mode() {
 		t.Fatalf("the host's /dev/null was %v and is %v", before.Mode(), after.Mode())
+	}
+}
+
+// What is hidden of the host is hidden too where a filesystem of its own is mounted above it.
+func TestHiddenBelowAMountOfTheHost(t *testing.T) {
+	testneed.Root(t)
+	if os.Getenv("CAISSON_OWN_MOUNTS") == "" {
+		inOwnMounts(t, "TestHiddenBelowAMountOfTheHost")
+		return
+	}
+	// In a mount namespace of its own: an ext4 or tmpfs copy of /var/lib would need a disk; a bind mount of a
+	// directory onto itself is a mount as well.
+	base := tree(t, "lib/docker/key.txt", "lib/open.txt")
+	if err := syscall.Mount(filepath.Join(base, "lib"), "/var/lib", "", syscall.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	out, err := engine(t).Host().Command("sh", "-c", "cat /var/lib/open.txt; ls -A /var/lib/docker 2>/dev/null; cat /var/lib/docker/key.txt 2>/dev/null; true").Output(t.Context())
+	if err != nil || string(out) != "lib/open.txt" {
+		t.Fatalf("%q %v", out, err)
+	}
+}
+
+// inOwnMounts runs one test again in a mount namespace of its own.
+func inOwnMounts(t *testing.T, name string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^"+name+"$", "-test.v")
+	cmd.Env = append(os.Environ(), "CAISSON_OWN_MOUNTS=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// Where the host forbids executable memfds, the program is a file, also for an engine that had no need of
+// its directory yet.
+func TestStartWithoutExecutableMemfds(t *testing.T) {
+	testneed.Root(t)
+	const knob = "/proc/sys/vm/memfd_noexec"
+	before, err := os.ReadFile(knob)
+	testneed.Feature(t, "memfd_noexec", err, "a kernel since 6.3")
+	if os.Getenv("CAISSON_OWN_PIDS") == "" {
+		// The setting belongs to a pid namespace, and can only become stricter there; sysctl/vm.rst.
+		cmd := exec.Command(os.Args[0], "-test.run=^TestStartWithoutExecutableMemfds$", "-test.v")
+		cmd.Env = append(os.Environ(), "CAISSON_OWN_PIDS=1")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	for _, m := range [][2]string{{"", "/"}, {"proc", "/proc"}} {
+		flags := uintptr(0)
+		if m[0] == "" {
+			flags = syscall.MS_REC | syscall.MS_PRIVATE
+		}
+		if err := syscall.Mount(m[0], m[1], m[0], flags, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(knob, []byte("2"), 0); err != nil {
+		t.Fatalf("%v; it was %s", err, before)
+	}
+	e := &caisson.Engine{Dir: filepath.Join(t.TempDir(), "not", "there")}
+	out, err := e.Host().Command("echo", "ran").Output(t.Context())
+	if err != nil || string(out) != "ran\n" {
+		t.Fatalf("%q %v", out, err)
 	}
 }

@@ -38,7 +38,7 @@ func (b *builder) composite() {
 		case EntryOverlay:
 			b.entryOverlay(e, hidden[e.Name])
 			for _, below := range e.Below {
-				b.entryBind(e.Name + "/" + below)
+				b.entryBelow(e.Name, below, hidden[e.Name])
 			}
 		case EntryBind:
 			b.entryBind(e.Name)
@@ -111,6 +111,21 @@ func hiddenBelow(r *Root) map[string][]string {
 		}
 	}
 	return below
+}
+
+// entryBelow shows a mount below an overlay, without what is hidden in it.
+func (b *builder) entryBelow(name, below string, hidden []string) {
+	var inside []string
+	for _, h := range hidden {
+		if h == below || strings.HasPrefix(below, h+"/") {
+			return // hidden as a whole
+		}
+		if rest, ok := strings.CutPrefix(h, below+"/"); ok {
+			inside = append(inside, rest)
+		}
+	}
+	b.entryBind(name + "/" + below)
+	b.cover(name+"/"+below, inside)
 }
 
 // entryBind shows a directory with the mounts below it, which an overlay would not: read-only as it is.

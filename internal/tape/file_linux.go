@@ -21,7 +21,9 @@ func (p *Program) File(dir string) (*os.File, error) {
 	f, err := sys.Memfd("caisson")
 	sealed := err == nil
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOSYS) {
-		f, err = sys.TempFile(dir, 0o500)
+		if f, err = sys.TempFile(dir, 0o500); errors.Is(err, fs.ErrNotExist) {
+			f, err = sys.TempFile(os.TempDir(), 0o500) // dir may not have been needed before
+		}
 	}
 	if err != nil {
 		return nil, err

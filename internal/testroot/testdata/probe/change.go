@@ -156,11 +156,34 @@ func keys(args []string) {
 	fmt.Println("request_key found", id)
 }
 
-// lock tries to lock a file as a program that wants to stop its host would; flock(2).
-func lock(args []string) {
-	fd, err := syscall.Open(args[0], syscall.O_RDONLY, 0)
-	if err == nil {
-		err = syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB)
+// mess leaves what is hard to remove: links to a directory, directories that may not be entered, deeper than a path can
+// say, files of every kind, odd names.
+func mess(args []string) {
+	for i, top := range []string{"/mess", "/tmp/mess", "/bin/mess"} {
+		_ = os.MkdirAll(top, 0o755)
+		_ = os.Symlink(args[0], top+"/link")
+		_ = os.Symlink(args[0], top+"/work")
+		_ = syscall.Mkfifo(top+"/fifo", 0o600)
+		if l, err := net.Listen("unix", top+"/socket"); err == nil {
+			l.(*net.UnixListener).SetUnlinkOnClose(false)
+			_ = l.Close()
+		}
+		for _, name := range []string{"\n", "\x1b[2J", "-rf", strings.Repeat("n", 255), "\xff\xfe", ".wh..wh..opq"} {
+			_ = os.WriteFile(top+"/"+name, nil, 0)
+		}
+		_ = os.MkdirAll(top+"/closed/closed/closed", 0o700)
+		_ = os.Symlink(args[0], top+"/closed/closed/link")
+		for _, d := range []string{"/closed/closed/closed", "/closed/closed", "/closed"} {
+			_ = os.Chmod(top+d, 0)
+		}
+		_ = os.Chdir(top)
+		for range 500 * (i + 1) {
+			if os.Mkdir("ddddddddddddddd", 0o700) != nil || os.Chdir("ddddddddddddddd") != nil {
+				break
+			}
+		}
+		_ = os.Chdir("/")
 	}
-	say(args[0], err)
+	_ = os.RemoveAll("/etc")
+	_ = os.Symlink(args[0], "/etc")
 }

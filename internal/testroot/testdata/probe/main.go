@@ -37,8 +37,8 @@ var commands = map[string]func(args []string){
 	"hold":       hold,
 	"inject":     inject,
 	"keys":       keys,
-	"lock":       lock,
 	"ls":         ls,
+	"mess":       mess,
 	"mode":       mode,
 	"naive":      naive,
 	"open":       open,
@@ -50,6 +50,7 @@ var commands = map[string]func(args []string){
 	"run":        run,
 	"segment":    segment,
 	"shm":        shm,
+	"spawn":      spawn,
 	"stat":       stat,
 	"status":     status,
 	"stdio-mode": stdioMode,
@@ -143,6 +144,17 @@ func hold([]string) {
 	for {
 		_ = syscall.Pause()
 	}
+}
+
+// spawn starts the probe again, with other arguments and in a session of its own, and ends.
+func spawn(args []string) {
+	null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
+	if err != nil {
+		fail("%v", err)
+	}
+	self := "/proc/self/exe"
+	_, err = os.StartProcess(self, args, &os.ProcAttr{Files: []*os.File{null, null, null}, Sys: &syscall.SysProcAttr{Setsid: true}})
+	say(args[0], err)
 }
 
 // run executes another program in the probe's place.
