@@ -128,9 +128,7 @@ func lockDir(dir string) (*os.File, error) {
 // removeTree removes a container's directory. Most are small: the writable layer of a program that wrote
 // nothing is four empty directories, for which asking what is in them costs more than removing them.
 func (e *Engine) removeTree(dir string) error {
-	for _, f := range []string{"hostname", "hosts", "resolv.conf"} {
-		_ = syscall.Unlink(dir + "/upper/etc/" + f) // what the start made for mounts to stand on
-	}
+	unlinkGenerated(dir + "/upper/etc")
 	for _, d := range []string{"/work/work", "/work", "/upper/etc", "/upper", ""} {
 		err := syscall.Rmdir(dir + d)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -138,6 +136,19 @@ func (e *Engine) removeTree(dir string) error {
 		}
 	}
 	return nil
+}
+
+// unlinkGenerated removes what the start made for mounts to stand on. The directory is the container's: in
+// place of one that the image did not have it may have put a link to a directory of the host's.
+func unlinkGenerated(etc string) {
+	fd, err := syscall.Open(etc, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer func() { _ = syscall.Close(fd) }()
+	for _, f := range []string{"hostname", "hosts", "resolv.conf"} {
+		_ = syscall.Unlinkat(fd, f)
+	}
 }
 
 // removeAll removes a tree in which the overlay left directories without permissions (work/work is 000),

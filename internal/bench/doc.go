@@ -10,7 +10,7 @@
 // median of the medians, the least minimum and the median of the percentiles. Ratios are what to look at: absolute
 // times of one machine move by a factor of two within an hour. Nothing here passes or fails.
 //
-// The library runs in workers: this program started again, which waits for a line and runs a batch. One has 1 GiB
+// A start "alone" comes after 150 ms of rest; the others follow each other. The library runs in workers: this program started again, which waits for a line and runs a batch. One has 1 GiB
 // resident and one is an ordinary user. The floor is ../shared/bench/floor.c, which makes the same system calls from C and
 // nothing else; without it, or without cc, its rows are left out and the output says so. So it is with every peer
 // that is not installed.

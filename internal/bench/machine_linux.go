@@ -53,13 +53,15 @@ const (
 	noExec       = 8 // ST_NOEXEC of statfs(2)
 )
 
+const unifiedCgroups = "version 2"
+
 func cgroups() string {
 	var s syscall.Statfs_t
 	switch err := syscall.Statfs("/sys/fs/cgroup", &s); {
 	case err != nil:
 		return "none"
 	case s.Type == cgroup2Magic:
-		return "version 2"
+		return unifiedCgroups
 	}
 	return "version 1 or hybrid"
 }

@@ -38,7 +38,7 @@ func (b *bench) parallel() (err error) {
 		}})
 		if b.root && b.room.floor != "" {
 			all = append(all, &throughput{name: "floor", starters: n, run: func(each int) (time.Duration, error) {
-				return b.floors(n, each)
+				return b.floorsAtOnce(n, each)
 			}})
 		}
 	}
@@ -58,8 +58,8 @@ func (b *bench) parallel() (err error) {
 	return nil
 }
 
-// floors runs some floors at once. Their programs' own start is in the time, once for each.
-func (b *bench) floors(starters, each int) (time.Duration, error) {
+// floorsAtOnce runs some floors at once. Their programs' own start is in the time, once for each.
+func (b *bench) floorsAtOnce(starters, each int) (time.Duration, error) {
 	began := time.Now()
 	var running []*exec.Cmd
 	var errs []error

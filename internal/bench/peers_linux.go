@@ -11,7 +11,7 @@ import (
 // peers are the other runtimes, each as it is used: a process for each container. They run the same program in
 // the same root with the same six namespaces, without any network but an empty namespace. None of them makes an
 // overlay, which is 60 to 90 us that they save; crun and runc make a cgroup, where caisson makes one only for limits.
-// That cgroup is of version 2, where joining one costs nothing: with version 1 both take 10 to 15 ms more.
+// That cgroup is of version 2, where joining one costs least: with version 1 both take about 10 ms more.
 func (b *bench) peers(unified *worker, runs int) ([]*contestant, error) {
 	few := max(2, runs*2/5)
 	peers := []*contestant{b.bubblewrap(runs)}
@@ -22,9 +22,14 @@ func (b *bench) peers(unified *worker, runs int) ([]*contestant, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(peers,
+	runc := b.oci("runc", "run", "--bundle", bundle, b.id())
+	peers = append(peers,
 		unified.program("crun run", few, b.oci("crun", "run", "--bundle", bundle, b.id())...),
-		unified.program("runc run", few, b.oci("runc", "run", "--bundle", bundle, b.id())...)), nil
+		unified.program("runc run", few, runc...))
+	if cgroups() != unifiedCgroups {
+		peers = append(peers, program("runc run, cgroups of this host", 2, runc...))
+	}
+	return peers, nil
 }
 
 // bubblewrap has no cgroup and no masks.

@@ -87,6 +87,8 @@ func (h *host) answer(ctx context.Context, words []string) ([]int64, error) {
 	switch {
 	case words[0] == "start":
 		return times(numbers[0], func() error { return h.image.Command("/bin/true").Run(ctx) })
+	case words[0] == "rested":
+		return timesAfter(rest, numbers[0], func() error { return h.image.Command("/bin/true").Run(ctx) })
 	case words[0] == "parallel":
 		return h.parallel(ctx, numbers[0], numbers[1])
 	case words[0] == "hold":
@@ -104,9 +106,16 @@ func (h *host) answer(ctx context.Context, words []string) ([]int64, error) {
 	return nil, errors.New("unknown question")
 }
 
-func times(n int, once func() error) ([]int64, error) {
+// rest is how long a worker does nothing before a start that comes alone: longer than anything is kept for the next one.
+const rest = 150 * time.Millisecond
+
+func times(n int, once func() error) ([]int64, error) { return timesAfter(0, n, once) }
+
+// timesAfter is the times of some runs, each of which is preceded by a pause.
+func timesAfter(pause time.Duration, n int, once func() error) ([]int64, error) {
 	var list []int64
 	for range n {
+		time.Sleep(pause)
 		began := time.Now()
 		if err := once(); err != nil {
 			return nil, err

@@ -40,8 +40,11 @@ func (b *bench) start() (err error) {
 	if err = errors.Join(err, add("caisson, rootless, one id", 0, true)); err != nil {
 		return err
 	}
+	if !b.short {
+		all = append(all, &contestant{name: "caisson, alone", runs: 2, run: workers[0].timed("rested")})
+	}
 	if b.root && b.room.floor != "" {
-		all = append(all, b.floor("floor", runs, "-M"), b.floor("floor, no masks", runs))
+		all = append(all, b.floors(runs)...)
 	}
 	all = append(all, program("fork, exec, wait", runs, filepath.Join(b.room.root, "bin", "true")))
 	var unified *worker
@@ -64,6 +67,15 @@ func (b *bench) start() (err error) {
 	}
 	report("start to exit of true, small root", able, "floor", "caisson")
 	return nil
+}
+
+// floors are the floor as it stands beside caisson, and two others that tell what its parts cost.
+func (b *bench) floors(runs int) []*contestant {
+	all := []*contestant{b.floor("floor", runs, "-M"), b.floor("floor, no masks", runs)}
+	if !b.short {
+		all = append(all, b.floor("floor, alone", 2, "-M", "-p", strconv.FormatInt(rest.Milliseconds(), 10)))
+	}
+	return all
 }
 
 // floor is the C program, which times its runs itself: one of ours is one of its, without the start of the program.

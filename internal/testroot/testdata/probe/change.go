@@ -184,6 +184,10 @@ func mess(args []string) {
 		}
 		_ = os.Chdir("/")
 	}
-	_ = os.RemoveAll("/etc")
-	_ = os.Symlink(args[0], "/etc")
+	// What is mounted in a directory keeps it from being removed, but not from being moved.
+	for _, d := range []string{"/etc", "/dev", "/proc", "/sys", "/vol"} {
+		_ = os.RemoveAll(d)
+		say(d, os.Rename(d, d+".moved"))
+		_ = os.Symlink(args[0], d)
+	}
 }
