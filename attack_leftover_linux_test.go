@@ -151,7 +151,9 @@ func TestAttackT55HostileLeftovers(t *testing.T) {
 	attack(t, func(t *assault) {
 		canary := testroot.NewCanary(t)
 		for range 2 {
-			b := t.command("/bin/hold").with(func(c *caisson.Container) { c.Mounts = []caisson.Mount{{Type: caisson.MountTmpfs, Target: "/vol/in/deep"}} }).start()
+			b := t.command("/bin/hold").with(func(c *caisson.Container) {
+				c.Mounts = []caisson.Mount{{Type: caisson.MountTmpfs, Target: "/vol/in/deep"}}
+			}).start()
 			moved := b.exec("/bin/mess", canary.Dir)
 			must(t, b.Close())
 			// What the image lacks is made in the writable layer, where it can be moved.

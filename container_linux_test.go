@@ -50,7 +50,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"success", []string{"true"}, 0, nil},
 		{"failure", []string{"sh", "-c", "exit 42"}, 42, nil},
-		{"signal", []string{"sh", "-c", "sh -c 'kill -9 $$'"}, 137, nil},
+		{"signal", []string{"sh", "-c", "sh -c 'kill -9 $$'; exit $?"}, 137, nil},
 		{"not found", []string{"no-such-program"}, 127, fs.ErrNotExist},
 		{"not found by path", []string{"/no/such/program"}, 127, fs.ErrNotExist},
 		{"not executable", []string{"/etc/passwd"}, 126, fs.ErrPermission},
@@ -283,7 +283,7 @@ func (l *lines) wait(t testing.TB, want string) {
 
 func TestUser(t *testing.T) {
 	testneed.Root(t)
-	out := runAs(t, engine(t), "nobody", "id -u; id -g; grep -E 'Cap(Eff|Prm|Inh|Amb)' /proc/self/status | tr -d '\\n\\t '")
+	out := runAs(t, engine(t), "65534:65534", "id -u; id -g; grep -E 'Cap(Eff|Prm|Inh|Amb)' /proc/self/status | tr -d '\\n\\t '")
 	if out != "65534\n65534\nCapInh:0000000000000000CapPrm:0000000000000000CapEff:0000000000000000CapAmb:0000000000000000" {
 		t.Fatalf("%q", out)
 	}

@@ -25,7 +25,9 @@ type live struct {
 	group      *limitGroup // whose limits it is under
 	request    *request    // what it was made from
 	engine     *Engine
-	undo       undo // what close takes back
+	// The mount namespace of a container that shares its process namespace, else "".
+	mounts string
+	undo   undo // what close takes back
 
 	done   chan struct{} // closed when the process has been reaped
 	status syscall.WaitStatus
@@ -145,6 +147,10 @@ func (l *live) exitError() error {
 func (l *live) close() error {
 	_ = l.proc.Signal(syscall.SIGKILL)
 	<-l.done
+	var survivors error
+	if l.mounts != "" {
+		survivors = killIn(l.mounts)
+	}
 	l.stdio.abort()
 	_ = l.wait(context.Background(), 0)
 	if l.tty != nil {
@@ -154,5 +160,5 @@ func (l *live) close() error {
 	if l.supervisor != nil {
 		l.supervisor.Close()
 	}
-	return l.undo.run()
+	return errors.Join(survivors, l.undo.run())
 }

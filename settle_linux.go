@@ -30,7 +30,7 @@ func (s *startup) settle(r report, read, answered error) error {
 		case s.plan.Staged:
 			s.stage.Kill() // it has ended, or is about to
 		}
-		s.live.proc = first
+		s.live.proc, s.live.mounts = first, s.ownMounts(first.Pid)
 		return nil
 	}
 	s.unguard()

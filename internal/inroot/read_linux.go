@@ -1,6 +1,7 @@
 package inroot
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"syscall"
@@ -35,6 +36,9 @@ func ReadFile(root *os.File, path string, max int64) ([]byte, error) {
 	case fi.Size() > max:
 		return nil, &TooLargeError{Path: path, Size: fi.Size(), Max: max}
 	}
+	if err := refuseProc(f); err != nil {
+		return nil, readError(path, err)
+	}
 	data, err := readAll(f, fi.Size(), max)
 	if err != nil {
 		return nil, readError(path, err)
@@ -43,6 +47,18 @@ func ReadFile(root *os.File, path string, max int64) ([]byte, error) {
 		return nil, &TooLargeError{Path: path, Size: -1, Max: max}
 	}
 	return data, nil
+}
+
+// errProc is what a file of /proc is refused with: it tells about its reader, who is not in the root.
+var errProc = errors.New("a file of /proc is about the process that reads it")
+
+func refuseProc(f *os.File) error {
+	return withFD(f, func(fd int) error {
+		if sys.OnProc(fd) {
+			return errProc
+		}
+		return nil
+	})
 }
 
 func checkType(root *os.File, path string) error {

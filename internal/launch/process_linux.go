@@ -80,6 +80,12 @@ func (p *Process) Close() { _ = p.pidfd.Close() }
 func (p *Process) WaitThen(before func()) (syscall.WaitStatus, *syscall.Rusage, error) {
 	p.wait.Do(func() {
 		p.status, p.err = sys.WaitPidfd(p.pidfd, p.Pid, &p.usage, before)
+		if errors.Is(p.err, sys.ErrHeld) {
+			if before != nil {
+				before()
+			}
+			go sys.Reap(p.Pid) // its number stays taken until then
+		}
 		close(p.done)
 	})
 	return p.status, &p.usage, p.err

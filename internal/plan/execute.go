@@ -78,6 +78,7 @@ func (b *builder) session() {
 // identity changes who the process is. All five sets of capabilities end up as said; capabilities(7).
 func (b *builder) identity() {
 	id := &b.c.Identity
+	b.filter() // needs CAP_SYS_ADMIN, which goes next, or no_new_privs, which may not come
 	b.step("capabilities", capNames(b.c.Caps), "capabilities(7)")
 	for c := range maxCap + 1 {
 		if b.c.Caps&(1<<c) == 0 {

@@ -21,6 +21,15 @@ func HasCapability(capability int) bool {
 	return data[capability/32].Effective&(1<<(capability%32)) != 0
 }
 
+// OnProc tells whether an open file lies in a proc filesystem; fstatfs(2).
+func OnProc(fd int) bool {
+	st, err := retry(func() (*unix.Statfs_t, error) {
+		var st unix.Statfs_t
+		return &st, unix.Fstatfs(fd, &st)
+	})
+	return err == nil && int64(st.Type) == unix.PROC_SUPER_MAGIC
+}
+
 // IsFilesystem tells whether a path lies in a filesystem of a type; statfs(2).
 func IsFilesystem(path string, magic int64) bool {
 	st, err := retry(func() (*unix.Statfs_t, error) {

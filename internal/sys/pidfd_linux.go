@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"errors"
 	"os"
 	"syscall"
 
@@ -45,10 +46,16 @@ func WaitPidfd(pidfd *os.File, pid int, usage *syscall.Rusage, before func()) (s
 		return 0, err
 	}
 	var waited error
-	err = c.Read(func(uintptr) bool {
-		var info unix.Siginfo
-		waited = waitid(pid, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG|unix.WALL)
-		return waited != nil || info.Signo != 0
+	err = c.Read(func(fd uintptr) bool {
+		var ended bool
+		if ended, waited = waitable(pid); ended || waited != nil || !readable(int(fd)) {
+			return ended || waited != nil
+		}
+		// It is dead by now. If it still cannot be waited for, it is somebody else's first.
+		if ended, waited = waitable(pid); !ended && waited == nil {
+			waited = ErrHeld
+		}
+		return true
 	})
 	if err = firstError(err, waited); err != nil {
 		return 0, err
@@ -58,6 +65,29 @@ func WaitPidfd(pidfd *os.File, pid int, usage *syscall.Rusage, before func()) (s
 	}
 	_, err = retry(func() (int, error) { return syscall.Wait4(pid, &status, unix.WALL, usage) })
 	return status, os.NewSyscallError("wait4", err)
+}
+
+// ErrHeld reports a child that is dead but whose end the kernel gives to its tracer first; ptrace(2).
+var ErrHeld = errors.New("dead, and held by a process that traces it")
+
+// Reap waits for a child in a thread of its own, however long its tracer holds it.
+func Reap(pid int) {
+	var status syscall.WaitStatus
+	_, _ = retry(func() (int, error) { return syscall.Wait4(pid, &status, unix.WALL, nil) })
+}
+
+func waitable(pid int) (bool, error) {
+	var info unix.Siginfo
+	err := waitid(pid, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG|unix.WALL)
+	return info.Signo != 0, err
+}
+
+// readable tells whether a read would not wait; of a pidfd, that its process is dead.
+func readable(fd int) bool {
+	n, err := retry(func() (int, error) {
+		return unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	})
+	return err == nil && n > 0
 }
 
 func waitid(pid int, info *unix.Siginfo, options int) error {
