@@ -16,17 +16,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/caisson-go/caisson"
 	"github.com/caisson-go/caisson/internal/testneed"
 	"github.com/caisson-go/caisson/internal/testroot"
-	"golang.org/x/sys/unix"
 )
 
 // assault is what an attack is run against: an engine and the root filesystem of an image.
@@ -233,29 +229,6 @@ func (t *assault) has(what, text string, parts ...string) {
 			t.Errorf("%s: no %q in\n%s", what, p, text)
 		}
 	}
-}
-
-// flipping makes two names of the host change places until the test ends, and returns how often they have.
-func flipping(t testing.TB, a, b string) *atomic.Int64 {
-	t.Helper()
-	swap := func() error { return unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE) }
-	testneed.Feature(t, "rename-exchange", swap(), "set TMPDIR to a directory on ext4, xfs, btrfs or tmpfs")
-	var stop atomic.Bool
-	var n atomic.Int64
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		runtime.LockOSThread() // so that the other side is preempted, and not polite
-		defer runtime.UnlockOSThread()
-		for !stop.Load() {
-			if err := swap(); err != nil {
-				t.Error(err)
-				return
-			}
-			n.Add(1)
-		}
-	})
-	t.Cleanup(func() { stop.Store(true); wg.Wait() })
-	return &n
 }
 
 // naiveEscapes wants naive code to lose a race: without that the test proves nothing.

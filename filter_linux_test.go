@@ -21,9 +21,9 @@ func filterCalls(t *testing.T) {
 	seccomp := map[string]uintptr{"amd64": 317, "arm64": 277}[runtime.GOARCH]
 	unshare := uint32(map[string]uintptr{"amd64": 272, "arm64": 97}[runtime.GOARCH])
 	type instruction struct {
-		code   uint16
-		jt, jf uint8
-		k      uint32
+		code  uint16
+		_, jf uint8
+		k     uint32
 	}
 	program := []instruction{
 		{code: load, k: 0}, // the number of the call
