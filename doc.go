@@ -52,7 +52,8 @@
 //	cgroup   its own cgroup looks like the root
 //
 // A program has nine capabilities as root, CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID NET_BIND_SERVICE
-// SYS_CHROOT, and none as anybody else; the inheritable and ambient sets are empty. no_new_privs is set. The root
+// SYS_CHROOT, and none as anybody else; the inheritable and ambient sets are empty. no_new_privs is set. A seccomp
+// filter refuses typing into terminals (TIOCSTI, TIOCLINUX) and the keyrings (add_key, request_key, keyctl). The root
 // filesystem and every mount of Spec.Mounts are nosuid and nodev. [Spec.Security] and the fields of [Mount] change
 // that.
 //
