@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -63,17 +64,21 @@ func (b *bench) floorsAtOnce(starters, each int) (time.Duration, error) {
 	began := time.Now()
 	var running []*exec.Cmd
 	var errs []error
-	for range starters {
+	complaints := make([]bytes.Buffer, starters)
+	for i := range starters {
 		cmd := exec.CommandContext(b.ctx, b.room.floor, "-M", "-n", strconv.Itoa(each), "-r", b.room.root,
 			"-w", filepath.Join(b.room.dir, "scratch"))
+		cmd.Stderr = &complaints[i]
 		if err := cmd.Start(); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		running = append(running, cmd)
 	}
-	for _, cmd := range running {
-		errs = append(errs, cmd.Wait())
+	for i, cmd := range running {
+		if err := cmd.Wait(); err != nil {
+			errs = append(errs, fmt.Errorf("%w: %s", err, bytes.TrimSpace(complaints[i].Bytes())))
+		}
 	}
 	return time.Since(began), errors.Join(errs...)
 }

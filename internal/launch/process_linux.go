@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/caisson-go/caisson/internal/sys"
 )
@@ -51,6 +52,33 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // Wait waits for the process to end and reaps it. It may be called more than once and at once.
 func (p *Process) Wait() (syscall.WaitStatus, *syscall.Rusage, error) { return p.WaitThen(nil) }
 
+// patience is how long a dead process may be its tracer's before it is given up: a debugger takes what is
+// its own at once, and one that does not do so means no good.
+const patience = 500 * time.Millisecond
+
+// waitHeld waits for a dead process whose tracer comes first. After a while that is an error, and the
+// reaping goes on behind it; the process's number stays taken until then.
+func (p *Process) waitHeld() {
+	type end struct {
+		status syscall.WaitStatus
+		usage  syscall.Rusage
+		err    error
+	}
+	reaped := make(chan end, 1)
+	go func() {
+		var e end
+		e.status, e.usage, e.err = sys.Reap(p.Pid)
+		reaped <- e
+	}()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case e := <-reaped:
+		p.status, p.usage, p.err = e.status, e.usage, e.err
+	case <-timer.C:
+	}
+}
+
 // Signal sends a signal. A process that has ended gives os.ErrProcessDone.
 func (p *Process) Signal(sig syscall.Signal) error {
 	select {
@@ -84,7 +112,7 @@ func (p *Process) WaitThen(before func()) (syscall.WaitStatus, *syscall.Rusage, 
 			if before != nil {
 				before()
 			}
-			go sys.Reap(p.Pid) // its number stays taken until then
+			p.waitHeld()
 		}
 		close(p.done)
 	})

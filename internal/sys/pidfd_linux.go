@@ -70,10 +70,10 @@ func WaitPidfd(pidfd *os.File, pid int, usage *syscall.Rusage, before func()) (s
 // ErrHeld reports a child that is dead but whose end the kernel gives to its tracer first; ptrace(2).
 var ErrHeld = errors.New("dead, and held by a process that traces it")
 
-// Reap waits for a child in a thread of its own, however long its tracer holds it.
-func Reap(pid int) {
-	var status syscall.WaitStatus
-	_, _ = retry(func() (int, error) { return syscall.Wait4(pid, &status, unix.WALL, nil) })
+// Reap waits for a child, however long its tracer holds it. It blocks a thread.
+func Reap(pid int) (status syscall.WaitStatus, usage syscall.Rusage, err error) {
+	_, err = retry(func() (int, error) { return syscall.Wait4(pid, &status, unix.WALL, &usage) })
+	return status, usage, os.NewSyscallError("wait4", err)
 }
 
 func waitable(pid int) (bool, error) {
