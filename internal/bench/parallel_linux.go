@@ -66,8 +66,8 @@ func (b *bench) floorsAtOnce(starters, each int) (time.Duration, error) {
 	var errs []error
 	complaints := make([]bytes.Buffer, starters)
 	for i := range starters {
-		cmd := exec.CommandContext(b.ctx, b.room.floor, "-M", "-n", strconv.Itoa(each), "-r", b.room.root,
-			"-w", filepath.Join(b.room.dir, "scratch"))
+		args := []string{"-n", strconv.Itoa(each), "-r", b.room.root, "-w", filepath.Join(b.room.dir, "scratch")}
+		cmd := exec.CommandContext(b.ctx, b.room.floor, append(args, sameCalls()...)...)
 		cmd.Stderr = &complaints[i]
 		if err := cmd.Start(); err != nil {
 			errs = append(errs, err)

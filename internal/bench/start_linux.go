@@ -69,11 +69,15 @@ func (b *bench) start() (err error) {
 	return nil
 }
 
+// sameCalls makes the floor do what caisson does by default: masks, and a filter of about as many instructions.
+func sameCalls() []string { return []string{"-M", "-S", "16"} }
+
 // floors are the floor as it stands beside caisson, and two others that tell what its parts cost.
 func (b *bench) floors(runs int) []*contestant {
-	all := []*contestant{b.floor("floor", runs, "-M"), b.floor("floor, no masks", runs)}
+	all := []*contestant{b.floor("floor", runs, sameCalls()...), b.floor("floor, no masks, no filter", runs)}
 	if !b.short {
-		all = append(all, b.floor("floor, alone", 2, "-M", "-p", strconv.FormatInt(rest.Milliseconds(), 10)))
+		pause := strconv.FormatInt(rest.Milliseconds(), 10)
+		all = append(all, b.floor("floor, alone", 2, append(sameCalls(), "-p", pause)...))
 	}
 	return all
 }
