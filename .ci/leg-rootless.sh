@@ -55,7 +55,7 @@ suite() { # user, needs
 	as_user "$1" "$2" go test -count=1 ./...
 	if [ -d examples/quickstart ]; then as_user "$1" "$2" go run ./examples/quickstart; fi
 	# Zombies are dead; a machine's own init may take its time to reap what outlived its parent.
-	left=$(ps -u "$1" -o stat=,pid=,args= | grep -v '^Z' || true)
+	left=$(pgrep -a -r D,R,S,T,t -u "$1" || true)
 	if [ -n "$left" ]; then
 		printf 'processes left behind:\n%s\n' "$left"
 		return 1
