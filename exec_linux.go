@@ -56,7 +56,7 @@ func (p *Process) launch(ctx context.Context, s *startup, l *live) (_ *live, err
 		l.stdio.attach(l.tty, p.Stdin, p.Stdout)
 	}
 	l.stdio.started()
-	l.watch(s.unguard)
+	l.watch(s.release())
 	go l.release()
 	return l, nil
 }

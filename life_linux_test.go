@@ -342,3 +342,36 @@ func TestNothingLeftByCancelledStarts(t *testing.T) {
 	}
 	settled(t, e.Dir, before)
 }
+
+// The number of a mount namespace is given to the next one as soon as the first has ended. Closing a
+// container that shares its process namespace must not take that one for its own.
+func TestCloseKillsNoStranger(t *testing.T) {
+	e := engine(t)
+	img, err := e.RootFS(smallRoot(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range many(200, 20) {
+		c := img.Command("/bin/true")
+		c.Namespaces.PID = caisson.NamespaceHost
+		if err := c.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		stranger := img.Command("/bin/hold")
+		if err := stranger.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if stranger.State() != caisson.StateRunning || !alive(stranger.Pid()) {
+			t.Fatal("a container was killed by the close of another")
+		}
+		if err := stranger.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -25,8 +25,8 @@ type live struct {
 	group      *limitGroup // whose limits it is under
 	request    *request    // what it was made from
 	engine     *Engine
-	// The mount namespace of a container that shares its process namespace, else "".
-	mounts string
+	// The mount namespace of a container that shares its process namespace, else nil.
+	mounts *os.File
 	undo   undo // what close takes back
 
 	done   chan struct{} // closed when the process has been reaped
@@ -148,8 +148,8 @@ func (l *live) close() error {
 	_ = l.proc.Signal(syscall.SIGKILL)
 	<-l.done
 	var survivors error
-	if l.mounts != "" {
-		survivors = killIn(l.mounts)
+	if l.mounts != nil {
+		survivors = errors.Join(killIn(l.mounts), l.mounts.Close())
 	}
 	l.stdio.abort()
 	_ = l.wait(context.Background(), 0)

@@ -129,7 +129,7 @@ func (c *Container) adopt(l *live, s *startup, group *limitGroup) error {
 		l.stdio.attach(l.tty, c.Stdin, c.Stdout)
 	}
 	l.stdio.started()
-	l.watch(s.unguard)
+	l.watch(s.release())
 	return nil
 }
 

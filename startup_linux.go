@@ -185,6 +185,14 @@ func (s *startup) unguard() {
 	}
 }
 
+// release ends the guard later, without holding on to the startup and its program until then.
+func (s *startup) release() func() {
+	if s.entry == nil {
+		return nil
+	}
+	return s.entry.Remove
+}
+
 func (s *startup) close() {
 	if s.status != nil {
 		_ = s.status.Close()

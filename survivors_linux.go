@@ -14,22 +14,30 @@ import (
 // process namespace has no such end: what it started, and what was executed in it, is found by its mount
 // namespace, which no other container has.
 
-// ownMounts names the mount namespace of a container that shares its process namespace, else "".
-func (s *startup) ownMounts(pid int) string {
+// ownMounts opens the mount namespace of a container that shares its process namespace, else nil. While it
+// is open its inode number is nobody else's: a number alone would soon be a stranger's.
+func (s *startup) ownMounts(pid int) *os.File {
 	n := &s.config.Namespaces
 	if s.inside != nil || n.PID.Mode == plan.New || n.Mount.Mode != plan.New {
-		return ""
+		return nil
 	}
-	name, _ := os.Readlink("/proc/" + itoa(pid) + "/ns/mnt")
-	return name
+	f, err := os.Open("/proc/" + itoa(pid) + "/ns/mnt")
+	if err != nil {
+		return nil // it has ended already
+	}
+	return f
 }
 
 // errSurvivors reports processes that were made faster than they were killed.
 var errSurvivors = errors.New("processes of the container are still alive")
 
 // killIn kills every process of a mount namespace, until none is found.
-func killIn(mounts string) error {
+func killIn(mounts *os.File) error {
 	const rounds = 100
+	own, err := mounts.Stat()
+	if err != nil {
+		return err
+	}
 	for range rounds {
 		found := false
 		entries, err := os.ReadDir("/proc")
@@ -37,7 +45,7 @@ func killIn(mounts string) error {
 			return err
 		}
 		for _, e := range entries {
-			if pid, err := strconv.Atoi(e.Name()); err == nil && killIfIn(pid, mounts) {
+			if pid, err := strconv.Atoi(e.Name()); err == nil && killIfIn(pid, own) {
 				found = true
 			}
 		}
@@ -45,14 +53,13 @@ func killIn(mounts string) error {
 			return nil
 		}
 	}
-	return &Error{"kill", mounts, errSurvivors, "give the container a process namespace of its own"}
+	return &Error{"kill", mounts.Name(), errSurvivors, "give the container a process namespace of its own"}
 }
 
 // killIfIn kills a process if it lives in a mount namespace. The pidfd is opened first, so that what is
 // looked at is what is killed. A zombie has no namespaces.
-func killIfIn(pid int, mounts string) bool {
-	path := "/proc/" + itoa(pid) + "/ns/mnt"
-	if name, err := os.Readlink(path); err != nil || name != mounts {
+func killIfIn(pid int, mounts os.FileInfo) bool {
+	if !livesIn(pid, mounts) {
 		return false
 	}
 	fd, err := sys.PidfdOpen(pid)
@@ -61,8 +68,11 @@ func killIfIn(pid int, mounts string) bool {
 	}
 	f := os.NewFile(uintptr(fd), "pidfd")
 	defer func() { _ = f.Close() }()
-	if name, err := os.Readlink(path); err != nil || name != mounts {
-		return false
-	}
-	return sys.PidfdSignal(f, syscall.SIGKILL) == nil
+	return livesIn(pid, mounts) && sys.PidfdSignal(f, syscall.SIGKILL) == nil
+}
+
+// livesIn compares by device and inode, which the open namespace keeps from being given to another.
+func livesIn(pid int, mounts os.FileInfo) bool {
+	info, err := os.Stat("/proc/" + itoa(pid) + "/ns/mnt")
+	return err == nil && os.SameFile(info, mounts)
 }

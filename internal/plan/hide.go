@@ -15,8 +15,9 @@ var (
 		"/proc/config.gz", "/proc/pagetypeinfo", "/proc/kpagecount", "/proc/kpageflags", "/proc/kpagecgroup",
 		"/proc/slabinfo", "/proc/vmallocinfo", "/proc/iomem", "/proc/ioports", "/sys/kernel/notes",
 	}
+	// The first is in every sysfs.
 	maskedDirs = []string{
-		"/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+		"/sys/firmware", "/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/devices/virtual/powercap",
 		"/sys/kernel/debug", "/sys/kernel/tracing", "/sys/kernel/security", "/sys/fs/bpf", "/sys/module",
 	}
 	readOnly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
@@ -35,15 +36,16 @@ func (b *builder) hide() {
 	b.step("mask", "directories of /proc and /sys under an empty one", "runtime-spec, config-linux.md, \"Masked Paths\"")
 	// A directory of /dev that is removed once it hangs everywhere: what is removed can hold nothing.
 	b.Mkdirat(tape.Cwd, emptyDir, 0o555)
-	b.Mount(emptyDir, emptyDir, "", sys.MS_BIND, "")
-	b.MountSetattr(tape.Cwd, emptyDir, 0, apiAttrs|sys.MOUNT_ATTR_RDONLY, 0, 0, tape.Int(0))
-	for _, d := range maskedDirs {
-		b.Mount(emptyDir, d, "", sys.MS_BIND, "").Allow(sys.ENOENT)
+	// It never hangs anywhere that it would have to be unmounted from, which costs an RCU grace period.
+	first := maskedDirs[0]
+	b.Mount(emptyDir, first, "", sys.MS_BIND, "")
+	b.MountSetattr(tape.Cwd, first, 0, apiAttrs|sys.MOUNT_ATTR_RDONLY, 0, 0, tape.Int(0))
+	for _, d := range maskedDirs[1:] {
+		b.Mount(first, d, "", sys.MS_BIND, "").Allow(sys.ENOENT)
 	}
 	if b.sysfsOfHost() && !b.ownCgroups() {
-		b.Mount(emptyDir, "/sys/fs/cgroup", "", sys.MS_BIND, "").Allow(sys.ENOENT)
+		b.Mount(first, "/sys/fs/cgroup", "", sys.MS_BIND, "").Allow(sys.ENOENT)
 	}
-	b.Umount2(emptyDir, sys.MNT_DETACH)
 	b.Unlinkat(tape.Cwd, emptyDir, sys.AT_REMOVEDIR)
 	b.step("read-only", "paths of /proc", "runtime-spec, config-linux.md, \"Readonly Paths\"")
 	for _, f := range readOnly {

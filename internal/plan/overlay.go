@@ -68,7 +68,10 @@ func escapeList(lower []string) string {
 	escape := strings.NewReplacer(`\`, `\\`, ":", `\:`)
 	parts := make([]string, len(lower))
 	for i, l := range lower {
-		parts[len(lower)-1-i] = escape.Replace(l)
+		if strings.ContainsAny(l, `:\`) {
+			l = escape.Replace(l)
+		}
+		parts[len(lower)-1-i] = l
 	}
 	return strings.Join(parts, ":")
 }
