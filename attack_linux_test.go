@@ -169,7 +169,7 @@ func (b *victim) lines() func() string {
 		select {
 		case line := <-b.said:
 			return line
-		case <-time.After(testneed.Patience(30 * time.Second)):
+		case <-time.After(testneed.Patience(2 * time.Minute)):
 			b.t.Fatalf("%q says nothing", b.Args)
 			return ""
 		}

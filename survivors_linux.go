@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/caisson-go/caisson/internal/plan"
 	"github.com/caisson-go/caisson/internal/sys"
@@ -31,7 +32,11 @@ func (s *startup) ownMounts(pid int) *os.File {
 // errSurvivors reports processes that were made faster than they were killed.
 var errSurvivors = errors.New("processes of the container are still alive")
 
-// killIn kills every process of a mount namespace, until none is found.
+// deathTime bounds how long a killed process is waited for. One that waits for a device does not die.
+const deathTime = 10 * time.Second
+
+// killIn kills every process of a mount namespace, until none is found. What is made meanwhile is found by
+// the next round, of which there is an end.
 func killIn(mounts *os.File) error {
 	const rounds = 100
 	own, err := mounts.Stat()
@@ -68,7 +73,11 @@ func killIfIn(pid int, mounts os.FileInfo) bool {
 	}
 	f := os.NewFile(uintptr(fd), "pidfd")
 	defer func() { _ = f.Close() }()
-	return livesIn(pid, mounts) && sys.PidfdSignal(f, syscall.SIGKILL) == nil
+	if !livesIn(pid, mounts) || sys.PidfdSignal(f, syscall.SIGKILL) != nil {
+		return false
+	}
+	sys.AwaitDeath(f, deathTime)
+	return true
 }
 
 // livesIn compares by device and inode, which the open namespace keeps from being given to another.

@@ -54,7 +54,7 @@ func (p *Process) Wait() (syscall.WaitStatus, *syscall.Rusage, error) { return p
 
 // patience is how long a dead process may be its tracer's before it is given up: a debugger takes what is
 // its own at once, and one that does not do so means no good.
-const patience = 500 * time.Millisecond
+const patience = 2 * time.Second
 
 // waitHeld waits for a dead process whose tracer comes first. After a while that is an error, and the
 // reaping goes on behind it; the process's number stays taken until then.

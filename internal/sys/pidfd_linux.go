@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -100,4 +101,14 @@ func firstError(a, b error) error {
 		return a
 	}
 	return b
+}
+
+// AwaitDeath waits until a process, which need not be a child, is dead, or for a time; pidfd_open(2).
+func AwaitDeath(pidfd *os.File, limit time.Duration) {
+	_ = control(pidfd, "poll", func(fd int) error {
+		_, err := retry(func() (int, error) {
+			return unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(limit.Milliseconds()))
+		})
+		return err
+	})
 }
