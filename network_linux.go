@@ -69,13 +69,13 @@ func (l *live) socket(ctx context.Context, domain, kind int) (sock *os.File, err
 	if l.ended() {
 		return nil, os.ErrProcessDone
 	}
-	config, err := l.request.config()
+	all, err := l.request.namespaces()
 	if err != nil {
 		return nil, err
 	}
-	joinAll(&config.Namespaces, "container "+l.request.id[:12])
+	joinAll(&all, "container "+l.request.id[:12])
 	// Of all its namespaces only that of the network is entered, and the user namespace that owns it.
-	n := plan.Namespaces{User: config.Namespaces.User, Net: config.Namespaces.Net}
+	n := plan.Namespaces{User: all.User, Net: all.Net}
 	for _, ns := range []*plan.Namespace{&n.Mount, &n.PID, &n.IPC, &n.UTS, &n.Cgroup, &n.Time} {
 		ns.Mode = plan.Host
 	}

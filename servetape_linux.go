@@ -2,7 +2,6 @@ package caisson
 
 import (
 	"context"
-	"errors"
 	"os"
 	"syscall"
 
@@ -56,5 +55,5 @@ func (s *startup) takeOne(ctx context.Context, take func(*startup, *os.File) err
 		return ctx.Err()
 	}
 	r, readErr := s.read()
-	return errors.Join(s.explain(r, readErr, err))
+	return s.explain(r, readErr, err)
 }

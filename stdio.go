@@ -68,9 +68,9 @@ func (s *stdio) null() (*os.File, error) {
 	return f, err
 }
 
-func (s *stdio) pipe() (r, w *os.File, err error) {
-	r, w, err = os.Pipe()
-	return r, w, err
+// copied takes over the two ends of a pipe and what copies between the host program's and its own.
+func (s *stdio) copied(theirs, mine *os.File, copying func() error) {
+	s.theirs, s.mine, s.copies = append(s.theirs, theirs), append(s.mine, mine), append(s.copies, copying)
 }
 
 func (s *stdio) input(in io.Reader) (*os.File, error) {
@@ -80,12 +80,11 @@ func (s *stdio) input(in io.Reader) (*os.File, error) {
 	if f, ok := in.(*os.File); ok {
 		return f, nil
 	}
-	r, w, err := s.pipe()
+	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	s.theirs, s.mine = append(s.theirs, r), append(s.mine, w)
-	s.copies = append(s.copies, func() error {
+	s.copied(r, w, func() error {
 		_, err := io.Copy(w, in)
 		if brokenPipe(err) {
 			err = nil // the program does not want the rest
@@ -102,12 +101,11 @@ func (s *stdio) output(out io.Writer) (*os.File, error) {
 	if f, ok := out.(*os.File); ok {
 		return f, nil
 	}
-	r, w, err := s.pipe()
+	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	s.theirs, s.mine = append(s.theirs, w), append(s.mine, r)
-	s.copies = append(s.copies, func() error {
+	s.copied(w, r, func() error {
 		_, err := io.Copy(out, r)
 		return errors.Join(err, ignoreClosed(r.Close()))
 	})
