@@ -15,6 +15,8 @@ const (
 	CLONE_NEWPID      = 0x20000000
 	CLONE_NEWNET      = 0x40000000
 	CLONE_INTO_CGROUP = 0x200000000
+
+	CLONE_CLEAR_SIGHAND = 0x100000000
 )
 
 // Flags of open(2) that are the same on amd64 and arm64, and of the *at calls.
@@ -150,6 +152,8 @@ const (
 	TIOCGPTPEER      = 0x5441
 	F_DUPFD          = 0
 	F_SETFD          = 2
+	F_SETFL          = 4
+	F_SETPIPE_SZ     = 1031
 	FD_CLOEXEC       = 1
 	PROT_READ        = 1
 	PROT_WRITE       = 2

@@ -7,14 +7,17 @@ import (
 	"os"
 )
 
+// Sealed exists on Linux only.
+func Sealed(name string, contents []byte) (*os.File, error) { return nil, errors.ErrUnsupported }
+
 // Memfd exists on Linux only.
 func Memfd(name string) (*os.File, error) { return nil, errors.ErrUnsupported }
 
-// SharedMemory exists on Linux only.
-func SharedMemory(name string, size int64) (*os.File, error) { return nil, errors.ErrUnsupported }
-
 // Seal exists on Linux only.
 func Seal(*os.File) error { return errors.ErrUnsupported }
+
+// SharedMemory exists on Linux only.
+func SharedMemory(name string, size int64) (*os.File, error) { return nil, errors.ErrUnsupported }
 
 // Reopen exists on Linux only.
 func Reopen(f *os.File, flags int) (*os.File, error) { return nil, errors.ErrUnsupported }

@@ -103,12 +103,15 @@ func firstError(a, b error) error {
 	return b
 }
 
-// AwaitDeath waits until a process, which need not be a child, is dead, or for a time; pidfd_open(2).
-func AwaitDeath(pidfd *os.File, limit time.Duration) {
+// AwaitDeath waits until a process, which need not be a child, is dead, or for a time, and tells whether it is;
+// pidfd_open(2).
+func AwaitDeath(pidfd *os.File, limit time.Duration) (dead bool) {
 	_ = control(pidfd, "poll", func(fd int) error {
-		_, err := retry(func() (int, error) {
+		n, err := retry(func() (int, error) {
 			return unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(limit.Milliseconds()))
 		})
+		dead = n > 0
 		return err
 	})
+	return dead
 }

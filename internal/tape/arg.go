@@ -1,6 +1,7 @@
 package tape
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 )
@@ -75,14 +76,10 @@ func (t *Tape) Bytes(b []byte) Ref {
 	return r
 }
 
-// Str puts s and a NUL into the data. Equal strings share a place.
+// Str puts s and a NUL into the data.
 func (t *Tape) Str(s string) Ref {
-	if r, ok := t.strs[s]; ok {
-		return r
-	}
 	r := Ref{len(t.data), len(s)}
 	t.data = append(append(t.data, s...), 0)
-	t.strs[s] = r
 	return r
 }
 
@@ -97,8 +94,21 @@ func (t *Tape) Words(fields ...Arg) Ref {
 		}
 		t.data = binary.LittleEndian.AppendUint64(t.data, v)
 	}
-	t.structs[r.off] = fields
+	t.structs = append(t.structs, structure{int32(r.off), int32(len(t.fields)), int32(len(fields))})
+	t.fields = append(t.fields, fields...)
 	return r
+}
+
+// fieldsOf are the fields of a structure.
+func (t *Tape) fieldsOf(s structure) []Arg { return t.fields[s.first : s.first+s.count] }
+
+// structAt is the structure that begins at an offset.
+func (t *Tape) structAt(off int) ([]Arg, bool) {
+	i, ok := slices.BinarySearchFunc(t.structs, int32(off), func(s structure, off int32) int { return cmp.Compare(s.off, off) })
+	if !ok {
+		return nil, false
+	}
+	return t.fieldsOf(t.structs[i]), true
 }
 
 // Strings puts a null-terminated vector of strings into the data, as execve(2) takes it.

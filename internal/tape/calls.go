@@ -21,6 +21,7 @@ const (
 	chdir
 	chroot
 	clock_gettime
+	clone
 	clone3
 	closeFD
 	close_range
@@ -99,6 +100,7 @@ var calls = [numCalls]call{
 	chdir:             {"chdir", 80, 49, "s"},
 	chroot:            {"chroot", 161, 51, "s"},
 	clock_gettime:     {"clock_gettime", 228, 113, "ip"},
+	clone:             {"clone", 56, 220, "N"},
 	clone3:            {"clone3", 435, 435, "gi"},
 	closeFD:           {"close", 3, 57, "f"},
 	close_range:       {"close_range", 436, 436, "iiR"},

@@ -24,9 +24,11 @@ const (
 	pfR        = 4
 )
 
-// ELF is the program as a static executable.
-func (p *Program) ELF() []byte {
-	b := make([]byte, elfCodeEnd, elfCodeEnd+len(p.image))
+// ELF is the program as a static executable. It is the program's own: read it only.
+func (p *Program) ELF() []byte { return p.file }
+
+// putELF writes headers and interpreter before the tape's memory.
+func putELF(b, code []byte) {
 	copy(b, "\x7fELF\x02\x01\x01") // 64 bit, little endian, version 1
 	le := binary.LittleEndian
 	le.PutUint16(b[16:], 2) // ET_EXEC
@@ -38,12 +40,11 @@ func (p *Program) ELF() []byte {
 	le.PutUint16(b[54:], elfSegmentSize)
 	le.PutUint16(b[56:], elfSegments)
 	le.PutUint16(b[58:], 64) // size of a section header, of which there is none
-	n := uint64(len(p.image))
+	n := uint64(len(b) - elfCodeEnd)
 	segment(b[elfHeaderSize:], ptLoad, pfR|pfX, 0, codeAddr, elfCodeEnd)
 	segment(b[elfHeaderSize+elfSegmentSize:], ptLoad, pfR|pfW, elfCodeEnd, headerAddr, n)
 	segment(b[elfHeaderSize+2*elfSegmentSize:], ptGNUStack, pfR|pfW, 0, 0, 0)
-	copy(b[elfHeaders:], p.code)
-	return append(b, p.image...)
+	copy(b[elfHeaders:elfCodeEnd], code)
 }
 
 func segment(b []byte, kind, perm uint32, off, addr, size uint64) {

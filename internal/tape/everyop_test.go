@@ -58,6 +58,7 @@ var everyOp = map[string]func(t *Tape){
 	},
 	"Unshare": func(t *Tape) { t.Unshare(sys.CLONE_NEWUSER | sys.CLONE_NEWNS) },
 	"Setns":   func(t *Tape) { t.Setns(Int(3), sys.CLONE_NEWNET) },
+	"Clone":   func(t *Tape) { t.Clone(sys.CLONE_NEWPID, sys.SIGCHLD).To(t.Slot("pid")) },
 	"Clone3":  func(t *Tape) { t.Clone3(sys.CLONE_NEWPID|sys.CLONE_PARENT, sys.SIGCHLD, Int(0)).To(t.Slot("pid")) },
 	"Execve": func(t *Tape) {
 		t.Execve("/bin/sh", t.Strings([]string{"sh", "-c", "exit 3"}), t.Strings([]string{"PATH=/bin"}))
@@ -81,6 +82,7 @@ var everyOp = map[string]func(t *Tape){
 	"RecvFD":          func(t *Tape) { t.RecvFD(Int(3)) },
 	"SendRights":      func(t *Tape) { t.SendRights(Int(3), "x", t.Rights()) },
 	"Ppoll":           func(t *Tape) { t.Ppoll(3, Null).Allow(sys.EINTR) },
+	"PpollAny":        func(t *Tape) { t.PpollAny(Null, 0, 2).Allow(sys.EINTR) },
 	"BlockSignals":    func(t *Tape) { t.BlockSignals(sys.SIG_SETMASK, 1<<14) },
 	"Sigwait":         func(t *Tape) { t.Sigwait(1 << 16).To(t.Slot("signal")) },
 	"Mmap":            func(t *Tape) { t.Mmap(ArenaAddr, 1<<16, Int(3)) },
@@ -218,7 +220,7 @@ func TestCallTable(t *testing.T) {
 	used := map[Call]int{}
 	tp := everyOpTape(t)
 	for _, o := range tp.ops {
-		used[o.call] = max(used[o.call], o.nargs)
+		used[o.call] = max(used[o.call], int(o.nargs))
 	}
 	seen := map[string]Call{}
 	numbers := map[Arch]map[int32]string{AMD64: {}, ARM64: {}}

@@ -15,7 +15,7 @@ func (t *Tape) CheckImage(a Arch) error {
 		base   uint64
 		header int
 	}{{headerAddr, headerSize}, {ArenaAddr, 0}} {
-		b, m, err := t.encode(a, c.base, c.header)
+		b, m, err := t.encode(a, c.base, c.header, 0)
 		if err != nil {
 			continue
 		}

@@ -18,12 +18,12 @@ func (p *Program) File(dir string) (*os.File, error) {
 	// child that another goroutine forks now would hold a copy until it executes.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	f, err := sys.Memfd("caisson")
-	sealed := err == nil
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOSYS) {
-		if f, err = sys.TempFile(dir, 0o500); errors.Is(err, fs.ErrNotExist) {
-			f, err = sys.TempFile(os.TempDir(), 0o500) // dir may not have been needed before
-		}
+	f, err := sys.Sealed("caisson", p.ELF())
+	if !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.ENOSYS) {
+		return f, err
+	}
+	if f, err = sys.TempFile(dir, 0o500); errors.Is(err, fs.ErrNotExist) {
+		f, err = sys.TempFile(os.TempDir(), 0o500) // dir may not have been needed before
 	}
 	if err != nil {
 		return nil, err
@@ -31,11 +31,6 @@ func (p *Program) File(dir string) (*os.File, error) {
 	defer func() { _ = f.Close() }()
 	if _, err := f.Write(p.ELF()); err != nil {
 		return nil, fmt.Errorf("write program: %w", err)
-	}
-	if sealed {
-		if err := sys.Seal(f); err != nil {
-			return nil, err
-		}
 	}
 	return sys.Reopen(f, os.O_RDONLY)
 }

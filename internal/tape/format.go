@@ -38,7 +38,7 @@ func (t *Tape) FormatOp(i int) string {
 		t.formatCall(&b, o)
 	}
 	if o.allow != 0 {
-		fmt.Fprintf(&b, " or %s", errnoName(o.allow))
+		fmt.Fprintf(&b, " or %s", errnoName(int(o.allow)))
 	}
 	if o.orElse != t.onError && o.orElse != noLabel && o.call != compare {
 		fmt.Fprintf(&b, " else %s", t.labelName(o.orElse))
@@ -46,8 +46,8 @@ func (t *Tape) FormatOp(i int) string {
 	if o.then != noLabel && o.call != compare {
 		fmt.Fprintf(&b, " then %s", t.labelName(o.then))
 	}
-	if o.note != "" {
-		fmt.Fprintf(&b, "  # %s", o.note)
+	if note := t.NoteOf(i); note != "" {
+		fmt.Fprintf(&b, "  # %s", note)
 	}
 	return b.String()
 }
@@ -65,7 +65,7 @@ func (t *Tape) formatCall(b *strings.Builder, o *op) {
 	c := calls[o.call]
 	b.WriteString(c.name)
 	b.WriteByte('(')
-	for j := range o.nargs {
+	for j := range int(o.nargs) {
 		if j > 0 {
 			b.WriteString(", ")
 		}
@@ -76,20 +76,17 @@ func (t *Tape) formatCall(b *strings.Builder, o *op) {
 		b.WriteString(t.format(t.arg(o, j), kind))
 	}
 	b.WriteByte(')')
-	if o.result.kind != argNone {
-		fmt.Fprintf(b, " = %s", t.format(o.result, 'x'))
+	if o.result != noWord {
+		fmt.Fprintf(b, " = %s", t.format(t.given(o.result), 'x'))
 	}
 }
 
 // arg is argument j as it was given.
 func (t *Tape) arg(o *op, j int) Arg {
-	if o.fields[j].kind != argNone {
-		return o.fields[j]
-	}
 	if o.args[j] == noWord {
 		return Arg{kind: argConst}
 	}
-	return t.words[o.args[j]]
+	return t.given(o.args[j])
 }
 
 func (t *Tape) labelName(l Label) string {
@@ -130,7 +127,7 @@ func (t *Tape) formatWithin(a Arg, kind byte, depth int) string {
 
 // formatAddr prints what lies at an address: a string, a structure, or just where it is.
 func (t *Tape) formatAddr(off int, kind byte, depth int) string {
-	fields, ok := t.structs[off]
+	fields, ok := t.structAt(off)
 	switch {
 	case kind == 's':
 		return strconv.Quote(t.cstring(off))

@@ -52,14 +52,14 @@ func (m *image) junkWord() uint64 { return m.data - 8 }
 // opAddr is the address of operation i.
 func (m *image) opAddr(i int) uint64 { return m.ops + uint64(i*opSize) }
 
-// encode writes the tape's memory for base.
-func (t *Tape) encode(a Arch, base uint64, header int) ([]byte, image, error) {
+// encode writes the tape's memory for base, with room before it.
+func (t *Tape) encode(a Arch, base uint64, header, room int) ([]byte, image, error) {
 	m, err := t.layout(base, header)
 	if err != nil {
 		return nil, m, err
 	}
-	b := make([]byte, m.end-m.base)
-	return b, m, t.encodeTo(b, &m, a)
+	b := make([]byte, room+int(m.end-m.base))
+	return b, m, t.encodeTo(b[room:], &m, a)
 }
 
 // encodeTo writes the tape's memory to b, every byte of it.
@@ -82,8 +82,9 @@ func (t *Tape) encodeTo(b []byte, m *image, a Arch) error {
 	}
 	clear(b[m.zeroWord()-m.base : m.data-m.base])
 	clear(b[int(m.data-m.base)+copy(b[m.data-m.base:], t.data):])
-	for off, fields := range t.structs {
-		for i, f := range fields {
+	for _, s := range t.structs {
+		off := int(s.off)
+		for i, f := range t.fieldsOf(s) {
 			if f.kind == argConst {
 				continue
 			}
@@ -116,42 +117,37 @@ func (t *Tape) value(m *image, a Arg) (uint64, error) {
 	return 0, nil
 }
 
-// place is the address of the word that a result goes to or an argument is read from.
-func (t *Tape) place(m *image, a Arg) (uint64, error) {
+// address is that of the word that a result goes to or an argument is read from, or none's.
+func (t *Tape) address(m *image, o operand, none uint64) (uint64, error) {
 	switch {
-	case a.kind == argField && a.n < uint64(len(t.data)):
+	case o == noWord:
+		return none, nil
+	case o > noWord:
+		return m.words + uint64(o)*8, nil
+	}
+	if a := t.given(o); a.kind == argField && a.n < uint64(len(t.data)) {
 		return m.data + a.n, nil
-	case a.kind == argSlot && a.n < uint64(len(t.words)) && t.words[a.n].kind == argSlot:
-		return m.words + a.n*8, nil
 	}
 	return 0, errors.New("it is neither a slot nor a field of this tape")
 }
 
 func (t *Tape) encodeOp(b []byte, m *image, a Arch, i int) error {
-	o := &t.ops[i]
-	put := func(at int, v uint64) { binary.LittleEndian.PutUint32(b[at:], uint32(v)) }
-	put(0, uint64(uint32(o.call.number(a))))
+	o, le := &t.ops[i], binary.LittleEndian
+	b = b[:opSize]
+	le.PutUint32(b, uint32(o.call.number(a)))
 	for j, w := range o.args {
-		addr := m.zeroWord()
-		if o.fields[j].kind != argNone {
-			var err error
-			if addr, err = t.place(m, o.fields[j]); err != nil {
-				return fmt.Errorf("tape: operation %d (%v), argument %d: %w", i, o.call, j, err)
-			}
-		} else if w != noWord {
-			addr = m.words + uint64(w)*8
+		addr, err := t.address(m, w, m.zeroWord())
+		if err != nil {
+			return fmt.Errorf("tape: operation %d (%v), argument %d: %w", i, o.call, j, err)
 		}
-		put(4+4*j, addr)
+		le.PutUint32(b[4+4*j:], uint32(addr))
 	}
-	put(28, uint64(o.allow))
-	result := m.junkWord()
-	if o.result.kind != argNone {
-		var err error
-		if result, err = t.place(m, o.result); err != nil {
-			return fmt.Errorf("tape: operation %d (%v), result: %w", i, o.call, err)
-		}
+	le.PutUint32(b[28:], uint32(o.allow))
+	result, err := t.address(m, o.result, m.junkWord())
+	if err != nil {
+		return fmt.Errorf("tape: operation %d (%v), result: %w", i, o.call, err)
 	}
-	put(32, result)
+	le.PutUint32(b[32:], uint32(result))
 	next, err := t.target(m, o.then, i)
 	if err != nil {
 		return err
@@ -160,8 +156,8 @@ func (t *Tape) encodeOp(b []byte, m *image, a Arch, i int) error {
 	if err != nil {
 		return err
 	}
-	put(36, next)
-	put(40, orElse)
+	le.PutUint32(b[36:], uint32(next))
+	le.PutUint32(b[40:], uint32(orElse))
 	return nil
 }
 
@@ -189,8 +185,7 @@ func (t *Tape) target(m *image, l Label, i int) (uint64, error) {
 
 // Program is a tape linked for one architecture.
 type Program struct {
-	code  []byte // the interpreter
-	image []byte
+	file  []byte // an ELF file, the tape's memory at its end
 	mem   image
 	count int
 }
@@ -202,11 +197,12 @@ func (t *Tape) Link() (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, m, err := t.encode(Native, headerAddr, headerSize)
+	b, m, err := t.encode(Native, headerAddr, headerSize, elfCodeEnd)
 	if err != nil {
 		return nil, err
 	}
-	return &Program{code, b, m, len(t.ops)}, nil
+	putELF(b, code)
+	return &Program{b, m, len(t.ops)}, nil
 }
 
 // op is the index of the operation at an address, of count that there are.

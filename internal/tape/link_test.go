@@ -49,7 +49,7 @@ func TestMistakesAreErrors(t *testing.T) {
 			tp := New()
 			c.make(tp)
 			_ = tp.String()
-			_, _, err := tp.encode(Native, headerAddr, headerSize)
+			_, _, err := tp.encode(Native, headerAddr, headerSize, 0)
 			if err == nil || !strings.HasPrefix(err.Error(), "tape: ") || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %s", err, c.want)
 			}
@@ -68,7 +68,7 @@ func TestFieldAtTheEndOfTheData(t *testing.T) {
 	if err := tp.CheckImage(AMD64); err != nil {
 		t.Error(err)
 	}
-	b, m, err := tp.encode(AMD64, headerAddr, headerSize)
+	b, m, err := tp.encode(AMD64, headerAddr, headerSize, 0)
 	if err != nil || m.data+7+8 > m.base+uint64(len(b)) {
 		t.Errorf("%v: the word ends behind the image", err)
 	}
@@ -118,7 +118,7 @@ func TestReset(t *testing.T) {
 		tp.Openat(Cwd, "/x", 0, 0).To(fd)
 		tp.Read(fd, tp.Zero(32))
 		tp.ExitGroup(Int(0)).Note("end")
-		b, _, err := tp.encode(AMD64, headerAddr, headerSize)
+		b, _, err := tp.encode(AMD64, headerAddr, headerSize, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

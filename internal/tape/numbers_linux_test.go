@@ -14,6 +14,7 @@ var numbers = map[string]int32{
 	"chdir":             unix.SYS_CHDIR,
 	"chroot":            unix.SYS_CHROOT,
 	"clock_gettime":     unix.SYS_CLOCK_GETTIME,
+	"clone":             unix.SYS_CLONE,
 	"clone3":            unix.SYS_CLONE3,
 	"close":             unix.SYS_CLOSE,
 	"close_range":       unix.SYS_CLOSE_RANGE,

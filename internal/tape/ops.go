@@ -172,6 +172,11 @@ func (t *Tape) Unshare(flags int) Op { return t.add(unshare, Int(flags)) }
 // Setns enters the namespace behind a descriptor, or with a pidfd the process's namespaces in flags.
 func (t *Tape) Setns(fd Arg, flags int) Op { return t.add(setns, fd, Int(flags)) }
 
+// Clone makes a process that goes on behind this operation with the result 0, on a copy of this memory. signal is
+// sent to the parent at its end; with CLONE_PARENT it is the one that this process sends. It has no CLONE_NEWTIME,
+// whose bit is among those of the signal, and filters that cannot read the flags of clone3 let it pass; clone(2).
+func (t *Tape) Clone(flags uint64, signal int) Op { return t.add(clone, Uint(flags|uint64(signal))) }
+
 // Clone3 makes a process that goes on behind this operation with the result 0.
 // signal is sent to the parent at its end; it must be 0 with CLONE_PARENT.
 func (t *Tape) Clone3(flags uint64, signal int, cgroup Arg) Op {
@@ -273,6 +278,15 @@ func (t *Tape) Move(fd, dst Arg) Op {
 func (t *Tape) Ppoll(fd int, timeout Arg) Op {
 	poll := t.Words(Uint(uint64(fd) | sys.POLLIN<<32))
 	return t.add(ppoll, poll.Addr(), Int(1), timeout, Null, Int(0))
+}
+
+// PpollAny waits until one of several descriptors, known beforehand, is readable or at its end. The result is how many.
+func (t *Tape) PpollAny(timeout Arg, fds ...int) Op {
+	fields := make([]Arg, len(fds)) // a struct pollfd is eight bytes
+	for i, fd := range fds {
+		fields[i] = Uint(uint64(fd) | sys.POLLIN<<32)
+	}
+	return t.add(ppoll, t.Words(fields...).Addr(), Int(len(fds)), timeout, Null, Int(0))
 }
 
 // BlockSignals blocks the signals in a set of 64, bit n-1 for signal n.

@@ -5,30 +5,39 @@ package tape
 type Tape struct {
 	ops     []op
 	words   []Arg // constants and slots: eight bytes each at run time
+	places  []Arg // what is no word of this tape: fields of structures
 	names   []string
+	notes   []string
 	data    []byte // strings and structures
 	labels  []label
-	structs map[int][]Arg // structures by offset in data, for printing
-	consts  map[constant]int
-	strs    map[string]Ref
-	small   [256]int32 // the words of the constants up to 255, counted from 1
-	section int
+	structs []structure // by offset in data
+	fields  []Arg       // of the structures, one behind the other
+	small   [256]int32  // the words of the constants up to 255, counted from 1
+	section int32
 	onError Label
 }
 
-// op is an operation before addresses are known.
+// op is an operation before addresses are known. A plan has 250 of them, so they are small.
 type op struct {
 	call    Call
-	args    [6]int // indexes of words; noWord for none
-	fields  [6]Arg // set where the argument is a field of a structure, or no word of this tape
-	nargs   int
-	allow   int // errno that counts as success
-	result  Arg // kind argNone, argSlot or argField
+	nargs   uint8
+	args    [6]operand
+	result  operand
+	allow   int32 // errno that counts as success
 	then    Label
 	orElse  Label
-	section int
-	note    string
+	section int32
+	note    int32 // index of notes, counted from 1
 }
+
+// operand is where an operation finds an argument or leaves its result: the index of a word, noWord, or below
+// that the index of a place.
+type operand int32
+
+const noWord operand = -1
+
+// structure is a run of eight-byte fields in data.
+type structure struct{ off, first, count int32 }
 
 type label struct {
 	name string
@@ -36,19 +45,9 @@ type label struct {
 	far  uint64 // an address outside this tape, for Far
 }
 
-type constant struct {
-	kind argKind
-	n    uint64
-}
-
-const noWord = -1
-
 // New returns an empty tape whose failing operations fall through to nothing: bind OnError first.
 func New() *Tape {
 	t := &Tape{
-		structs: map[int][]Arg{},
-		consts:  map[constant]int{},
-		strs:    map[string]Ref{},
 		ops:     make([]op, 0, 256),
 		words:   make([]Arg, 0, 256),
 		data:    make([]byte, 0, 4096),
@@ -59,18 +58,14 @@ func New() *Tape {
 
 // Reset empties the tape and keeps its memory for the next one.
 func (t *Tape) Reset() {
-	clear(t.structs)
-	clear(t.consts)
-	clear(t.strs)
 	t.small = [256]int32{}
-	clear(t.ops) // they hold remarks
-	t.ops, t.words, t.names = t.ops[:0], t.words[:0], t.names[:0]
-	t.data, t.labels = t.data[:0], t.labels[:0]
+	t.ops, t.words, t.places, t.names, t.notes = t.ops[:0], t.words[:0], t.places[:0], t.names[:0], t.notes[:0]
+	t.data, t.labels, t.structs, t.fields = t.data[:0], t.labels[:0], t.structs[:0], t.fields[:0]
 	t.section, t.onError = 0, noLabel
 }
 
 // Label names an operation that others branch to. Labels are made before or after what they name.
-type Label int
+type Label int32
 
 // noLabel means: the operation behind this one.
 const noLabel Label = -1
@@ -95,7 +90,7 @@ func (t *Tape) Here(name string) Label {
 func (t *Tape) OnError(l Label) { t.onError = l }
 
 // Section tags the operations added from now on, so that a failure can be traced to what they are for.
-func (t *Tape) Section(n int) { t.section = n }
+func (t *Tape) Section(n int) { t.section = int32(n) }
 
 // Len is the number of operations.
 func (t *Tape) Len() int { return len(t.ops) }
@@ -105,11 +100,16 @@ func (t *Tape) SectionOf(i int) int {
 	if i < 0 || i >= len(t.ops) {
 		return -1
 	}
-	return t.ops[i].section
+	return int(t.ops[i].section)
 }
 
 // NoteOf is the remark on operation i.
-func (t *Tape) NoteOf(i int) string { return t.ops[i].note }
+func (t *Tape) NoteOf(i int) string {
+	if n := t.ops[i].note; n > 0 {
+		return t.notes[n-1]
+	}
+	return ""
+}
 
 // CallOf is the system call of operation i.
 func (t *Tape) CallOf(i int) Call { return t.ops[i].call }
@@ -124,10 +124,10 @@ type Op struct {
 func (o Op) Index() int { return o.i }
 
 // To stores the operation's result, an errno negated, in a slot or a field of a structure.
-func (o Op) To(dst Arg) Op { o.t.ops[o.i].result = dst; return o }
+func (o Op) To(dst Arg) Op { o.t.ops[o.i].result = o.t.place(dst); return o }
 
 // Allow lets one errno count as success.
-func (o Op) Allow(errno int) Op { o.t.ops[o.i].allow = errno; return o }
+func (o Op) Allow(errno int) Op { o.t.ops[o.i].allow = int32(errno); return o }
 
 // Then continues at l instead of at the operation behind.
 func (o Op) Then(l Label) Op { o.t.ops[o.i].then = l; return o }
@@ -139,7 +139,11 @@ func (o Op) Else(l Label) Op { o.t.ops[o.i].orElse = l; return o }
 func (o Op) Ignore() Op { return o.Else(o.t.after(o.i)) }
 
 // Note adds a remark to the printed form.
-func (o Op) Note(s string) Op { o.t.ops[o.i].note = s; return o }
+func (o Op) Note(s string) Op {
+	o.t.notes = append(o.t.notes, s)
+	o.t.ops[o.i].note = int32(len(o.t.notes))
+	return o
+}
 
 func (t *Tape) after(i int) Label {
 	t.labels = append(t.labels, label{at: i + 1})
@@ -148,43 +152,52 @@ func (t *Tape) after(i int) Label {
 
 // add appends a system call.
 func (t *Tape) add(c Call, args ...Arg) Op {
-	o := op{call: c, nargs: len(args), then: noLabel, orElse: t.onError, section: t.section}
-	for i := range o.args {
-		o.args[i] = noWord
-		if i < len(args) {
-			o.args[i], o.fields[i] = t.word(args[i])
-		}
+	t.ops = append(t.ops, op{
+		call: c, nargs: uint8(len(args)), args: [6]operand{noWord, noWord, noWord, noWord, noWord, noWord},
+		result: noWord, then: noLabel, orElse: t.onError, section: t.section,
+	})
+	o := &t.ops[len(t.ops)-1]
+	for i, a := range args {
+		o.args[i] = t.operand(a)
 	}
-	t.ops = append(t.ops, o)
 	return Op{t, len(t.ops) - 1}
 }
 
-// word finds or makes the word that holds a at run time.
-func (t *Tape) word(a Arg) (int, Arg) {
-	switch a.kind {
-	case argField:
-		return noWord, a
-	case argSlot:
-		if a.n >= uint64(len(t.words)) || t.words[a.n].kind != argSlot {
-			return noWord, a // a slot of another tape: Link says so
+// operand finds or makes the word that holds a at run time. Only small constants are looked for, which most are:
+// eight bytes more are cheaper than a look-up.
+func (t *Tape) operand(a Arg) operand {
+	switch {
+	case a.kind == argField || a.kind == argSlot:
+		return t.place(a)
+	case a.kind == argConst && a.n < uint64(len(t.small)):
+		if t.small[a.n] == 0 {
+			t.words = append(t.words, a)
+			t.small[a.n] = int32(len(t.words))
 		}
-		return int(a.n), Arg{}
-	}
-	if a.kind == argConst && a.n < uint64(len(t.small)) {
-		// Most constants are small, and looking them up in a map is most of what compiling costs.
-		return t.smallWord(a), Arg{}
-	}
-	if a.kind == argAddr {
-		t.words = append(t.words, a) // eight bytes more are cheaper than the look-up
-		return len(t.words) - 1, Arg{}
-	}
-	k := constant(a)
-	if i, ok := t.consts[k]; ok {
-		return i, Arg{}
+		return operand(t.small[a.n] - 1)
 	}
 	t.words = append(t.words, a)
-	t.consts[k] = len(t.words) - 1
-	return len(t.words) - 1, Arg{}
+	return operand(len(t.words) - 1)
+}
+
+// place is the operand of a slot or a field. A slot of another tape becomes one that Link refuses.
+func (t *Tape) place(a Arg) operand {
+	if a.kind == argSlot && a.n < uint64(len(t.words)) && t.words[a.n].kind == argSlot {
+		return operand(a.n)
+	}
+	t.places = append(t.places, a)
+	return noWord - operand(len(t.places))
+}
+
+// given is an operand as it was given, or the zero Arg.
+func (t *Tape) given(o operand) Arg {
+	switch {
+	case o == noWord:
+		return Arg{}
+	case o < noWord:
+		return t.places[noWord-o-1]
+	}
+	return t.words[o]
 }
 
 // Far makes a label for an address outside this tape: operation 0 of the arena, or, from an arena,
@@ -196,11 +209,3 @@ func (t *Tape) Far(name string, addr uint64) Label {
 
 // OpAddr is the address that operation o of a program will have, for Far in an arena.
 func (o Op) OpAddr() uint64 { return headerAddr + headerSize + uint64(o.i*opSize) }
-
-func (t *Tape) smallWord(a Arg) int {
-	if t.small[a.n] == 0 {
-		t.words = append(t.words, a)
-		t.small[a.n] = int32(len(t.words))
-	}
-	return int(t.small[a.n]) - 1
-}

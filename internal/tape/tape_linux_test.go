@@ -141,23 +141,30 @@ func TestLoop(t *testing.T) {
 }
 
 func TestCloneAndWait(t *testing.T) {
-	if os.Getenv("CAISSON_EMULATOR") != "" {
-		t.Skip("user-mode emulators refuse clone3; run on the architecture itself")
-	}
-	tp := tape.New()
-	pid := tp.Slot("pid")
-	status := tp.Zero(8)
-	child, parent := tp.Label("child"), tp.Label("parent")
-	tp.Clone3(0, sys.SIGCHLD, tape.Int(0)).To(pid)
-	tp.If(pid, tape.Int(0), child, parent)
-	tp.Mark(child)
-	tp.ExitGroup(tape.Int(7))
-	tp.Mark(parent)
-	tp.Wait4(pid, status, sys.WALL)
-	// The second byte of the status is the exit code; wait(2).
-	tp.ExitGroup(status.Field(1))
-	if _, code, _ := run(t, tp); code != 7 {
-		t.Fatal(code)
+	for name, clone := range map[string]func(*tape.Tape) tape.Op{
+		"clone":  func(tp *tape.Tape) tape.Op { return tp.Clone(0, sys.SIGCHLD) },
+		"clone3": func(tp *tape.Tape) tape.Op { return tp.Clone3(0, sys.SIGCHLD, tape.Int(0)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "clone3" && os.Getenv("CAISSON_EMULATOR") != "" {
+				t.Skip("user-mode emulators refuse clone3; run on the architecture itself")
+			}
+			tp := tape.New()
+			pid := tp.Slot("pid")
+			status := tp.Zero(8)
+			child, parent := tp.Label("child"), tp.Label("parent")
+			clone(tp).To(pid)
+			tp.If(pid, tape.Int(0), child, parent)
+			tp.Mark(child)
+			tp.ExitGroup(tape.Int(7))
+			tp.Mark(parent)
+			tp.Wait4(pid, status, sys.WALL)
+			// The second byte of the status is the exit code; wait(2).
+			tp.ExitGroup(status.Field(1))
+			if _, code, _ := run(t, tp); code != 7 {
+				t.Fatal(code)
+			}
+		})
 	}
 }
 
