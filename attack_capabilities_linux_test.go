@@ -81,13 +81,13 @@ func TestAttackT16CapabilitiesOfUsers(t *testing.T) {
 			testneed.SubordinateIDs(t)
 		}
 		add := []string{"SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN"}
-		user := func(c *caisson.Container) { c.User, c.Security.Add = "app", add }
+		user := func(c *caisson.Container) { c.User, c.Security.AddCapabilities = "app", add }
 		none := []string{"CapInh:\t0000000000000000\n", "CapPrm:\t0000000000000000\n", "CapEff:\t0000000000000000\n", "CapAmb:\t0000000000000000\n"}
 		t.has("start", t.command("status").with(user).output(), none...)
 		b := t.command("hold").with(user).with(func(c *caisson.Container) { c.Init = true }).start()
 		t.has("init", b.exec("status", "1"), none...)
 		t.has("exec", b.exec("status"), none...)
-		b = t.command("hold").with(func(c *caisson.Container) { c.Security.Add = add }).start()
+		b = t.command("hold").with(func(c *caisson.Container) { c.Security.AddCapabilities = add }).start()
 		p := b.Exec("status")
 		p.User = "1000:1000"
 		out, err := p.Output(t.Context())

@@ -109,7 +109,7 @@ func TestAttackT30LargeSpecs(t *testing.T) {
 			"search path": func(c *caisson.Container) {
 				c.Args, c.Env = []string{"no-such"}, []string{"PATH=" + strings.Repeat("/a:", 1<<15)}
 			},
-			"capability": func(c *caisson.Container) { c.Security.Add = []string{strings.Repeat(big, 128)} },
+			"capability": func(c *caisson.Container) { c.Security.AddCapabilities = []string{strings.Repeat(big, 128)} },
 			"size of a tmpfs": func(c *caisson.Container) {
 				c.Mounts = []caisson.Mount{{Type: caisson.MountTmpfs, Target: "/vol", Size: 1<<63 - 1}}
 			},

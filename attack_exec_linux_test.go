@@ -17,7 +17,7 @@ import (
 
 // tracing starts a container that traces what it can.
 func (t *assault) tracing(add ...string) *victim {
-	return t.command("attach").with(func(c *caisson.Container) { c.Security.Add = add }).start()
+	return t.command("attach").with(func(c *caisson.Container) { c.Security.AddCapabilities = add }).start()
 }
 
 // CVE-2016-9962: a program of the container traces one that enters it, before it executes its own program, and takes
@@ -176,7 +176,7 @@ func TestAttackT09ForgedRecords(t *testing.T) {
 		must(t, bystander.Start())
 		ended := make(chan error, 1)
 		go func() { ended <- bystander.Wait() }()
-		b := t.command("forge", fmt.Sprint(bystander.Process.Pid)).with(func(c *caisson.Container) { c.Security.Add = []string{"SYS_PTRACE"} }).start()
+		b := t.command("forge", fmt.Sprint(bystander.Process.Pid)).with(func(c *caisson.Container) { c.Security.AddCapabilities = []string{"SYS_PTRACE"} }).start()
 		failed := 0
 		for range attackCount(500, 100) {
 			ctx, cancel := context.WithTimeout(t.Context(), testneed.Patience(5*time.Second))

@@ -78,7 +78,9 @@ func (t *assault) ownMount(line, vol string) bool {
 // alone can be opened for writing that are harmless; and when nothing can be made anywhere in them.
 func TestAttackKernelFilesAreClosed(t *testing.T) {
 	attack(t, func(t *assault) {
-		b := t.command("hold").with(func(c *caisson.Container) { c.Security.Add = []string{"DAC_READ_SEARCH", "SYS_PTRACE", "MKNOD"} }).start()
+		b := t.command("hold").with(func(c *caisson.Container) {
+			c.Security.AddCapabilities = []string{"DAC_READ_SEARCH", "SYS_PTRACE", "MKNOD"}
+		}).start()
 		t.masks(b)
 		out := b.exec("writable", "/proc", "/sys")
 		for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
@@ -203,7 +205,7 @@ func (t *assault) injects(controlling bool, add []string) {
 	for _, init := range []bool{false, true} {
 		slave := terminal(t, controlling)
 		err := t.command("inject").with(func(c *caisson.Container) {
-			c.Stdin, c.Stdout, c.Stderr, c.Init, c.Security.Add = slave, slave, slave, init, add
+			c.Stdin, c.Stdout, c.Stderr, c.Init, c.Security.AddCapabilities = slave, slave, slave, init, add
 		}).Run(t.Context())
 		if n := waiting(t, slave); n > 0 || err != nil {
 			t.Errorf("the host's terminal (controlling %v, init %v, capabilities %v) received %d bytes; %v", controlling, init, add, n, err)

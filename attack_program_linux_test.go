@@ -40,7 +40,7 @@ func TestAttackT01HostProgram(t *testing.T) {
 		}
 		for _, add := range [][]string{nil, {"SYS_PTRACE", "DAC_READ_SEARCH"}} {
 			b := t.command("exe-write").with(func(c *caisson.Container) {
-				c.Init, c.Security.Add = true, add
+				c.Init, c.Security.AddCapabilities = true, add
 				c.Mounts = []caisson.Mount{{Source: vol, Target: "/naive"}}
 			})
 			t.writeExe(b, add != nil)

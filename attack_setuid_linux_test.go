@@ -112,7 +112,7 @@ func TestAttackT33SetuidCopyUp(t *testing.T) {
 		vol := t.TempDir()
 		b := t.commandIn(lower, "hold").with(func(c *caisson.Container) {
 			c.Mounts = []caisson.Mount{{Source: vol, Target: "/vol"}, {Source: lower, Target: "/lower"}}
-			c.Security.Add = []string{"SYS_ADMIN", "DAC_READ_SEARCH", "SETFCAP"}
+			c.Security.AddCapabilities = []string{"SYS_ADMIN", "DAC_READ_SEARCH", "SETFCAP"}
 			c.Security.NewPrivileges = true
 		}).start()
 		before, err := testroot.Snapshot(lower)
@@ -165,7 +165,7 @@ func TestAttackT34Chown(t *testing.T) {
 		must(t, err)
 		b := t.command("hold").with(func(c *caisson.Container) {
 			c.Mounts = []caisson.Mount{{Source: vol, Target: "/vol"}, {Source: closed, Target: "/closed", ReadOnly: true}}
-			c.Security.Add = []string{"DAC_READ_SEARCH", "SYS_PTRACE"}
+			c.Security.AddCapabilities = []string{"DAC_READ_SEARCH", "SYS_PTRACE"}
 		}).start()
 		ids := []string{"0", "1", "1000", "65534", "65536", "99999", "2147483648", "4294967294"}
 		for _, dir := range []string{"/vol/..", "/vol/up/..", "/vol/out/..", "/closed"} {

@@ -3,6 +3,7 @@ package caisson
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"github.com/caisson-go/caisson/internal/cgroup"
 )
@@ -48,7 +49,10 @@ func NewCgroup(name string, l Limits) (*Cgroup, error) {
 }
 
 // OpenCgroup finds a cgroup that exists, by its path below the root of the hierarchy. That of a process
-// is in /proc/PID/cgroup, that of a limited container of this machine "caisson/" and its ID.
+// is in /proc/PID/cgroup, that of a limited container of this machine "caisson/" and its ID; an ordinary user's
+// is below the group that was delegated to the user, as in "user.slice/user-1000.slice/.../caisson/" and the ID.
+// A container's processes are in "caisson-inside" within it, which is where they begin to see cgroups: what
+// bounds them lies above. Apply and Add of the container's own group see to both.
 //
 // Errors: *Error; fs.ErrNotExist.
 func OpenCgroup(name string) (*Cgroup, error) {
@@ -61,6 +65,23 @@ func OpenCgroup(name string) (*Cgroup, error) {
 		return nil, cgroupError(err)
 	}
 	return &Cgroup{g, name}, nil
+}
+
+// Cgroup is the container's own cgroup, which Spec.Limits gave it, to see what it uses, freeze it, or change
+// its limits. It is removed with the container, by Close.
+//
+// Errors: *Error; fs.ErrNotExist for a container without limits, which is in the host program's cgroup;
+// ErrNotStarted; ErrClosed.
+func (c *Container) Cgroup() (*Cgroup, error) {
+	l, err := c.life.running()
+	if err != nil {
+		return nil, c.failed("cgroup", err)
+	}
+	g := l.cgroup()
+	if g == nil {
+		return nil, &Error{"cgroup", c.object(), fs.ErrNotExist, "a container has one of its own if its Limits are set"}
+	}
+	return g, nil
 }
 
 // String is the name.

@@ -11,9 +11,6 @@ import (
 
 // A limited container is in caisson/ID below the root of each cgroup hierarchy that its limits need.
 
-// groupAbove is the cgroup that holds those of all containers, of every engine and program.
-const groupAbove = "caisson"
-
 // removeTimeout bounds how long the removal of a cgroup waits for processes that were killed to die. One
 // that waits for a device or a network filesystem does not.
 const removeTimeout = 10 * time.Second

@@ -1,7 +1,6 @@
 package caisson
 
 import (
-	"bytes"
 	"os"
 	"strconv"
 )
@@ -35,18 +34,14 @@ func (s *startup) made(pid int) bool {
 	return err != nil || claimed == own
 }
 
-// parentOf is the number of a process's parent, or 0; proc_pid_stat(5).
+// parentOf is the number of a process's parent, or 0.
 func parentOf(pid int) int {
-	b, err := os.ReadFile("/proc/" + itoa(pid) + "/stat")
-	if err != nil {
+	const parent = 4 // proc_pid_stat(5), counted from 1
+	f := statOf(pid)
+	if len(f) < parent {
 		return 0
 	}
-	// The second field is a name in parentheses, which may hold some itself.
-	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
-	if len(f) < 2 {
-		return 0
-	}
-	n, err := strconv.Atoi(string(f[1]))
+	n, err := strconv.Atoi(f[parent-1])
 	if err != nil {
 		return 0
 	}

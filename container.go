@@ -1,36 +1,44 @@
 package caisson
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"os"
-	"sync"
-	"syscall"
+	"slices"
 	"time"
 )
 
 // Container is a container: like exec.Cmd, set the fields, then Start. What it is made of stands in its
-// Spec; what it reads and writes, and how long it is waited for, in the fields here. A Container runs
-// once and must not be copied after Start. Its methods may be called from several goroutines.
+// Spec; what it reads and writes, and how long it is waited for, in the fields here. Start takes a copy of
+// all of them: what is set later has no effect.
+//
+// A Container runs once and must not be copied. Its methods may be called from several goroutines and at
+// any time, while Start or Close is at work too. Its fields are for one goroutine alone until Start is
+// called, and StdinPipe and its siblings set fields.
 type Container struct {
 	Spec
 
-	// Stdin is what the program reads. Nil: nothing, /dev/null. An *os.File is passed as it is; of
-	// anything else a goroutine copies.
+	// Stdin is what the program reads. Nil, and a nil *os.File: nothing, /dev/null. An *os.File is passed
+	// as it is; of anything else a goroutine copies, for the end of which Wait waits. Close does not: a Read
+	// that blocks may go on after it, and what it gets is lost.
+	//
+	// With a terminal a goroutine copies in any case, and Wait does not wait for it. It leaves an *os.File,
+	// such as os.Stdin, alone once Wait has returned. Of any other Reader the Read that it is in then goes on.
 	Stdin io.Reader
 
-	// Stdout and Stderr are what the program writes to. Nil: /dev/null. An *os.File is passed as it
-	// is; to anything else a goroutine copies. If they are equal, one goroutine at a time writes.
-	// With a terminal everything goes to Stdout.
+	// Stdout and Stderr are what the program writes to. Nil, and a nil *os.File: /dev/null. An *os.File is
+	// passed as it is; to anything else a goroutine copies. If they are equal, one goroutine at a time
+	// writes. Close, and Wait after WaitDelay, wait a second for a Write that is at work; one that hangs goes
+	// on after them. With a terminal everything goes to Stdout, and an error of Write hangs up: SIGHUP.
 	Stdout, Stderr io.Writer
 
 	// ExtraFiles are passed on as descriptors 3, 4, and so on. Nil entries are closed.
 	ExtraFiles []*os.File
 
-	// Cancel is called when the context of Run, Output or CombinedOutput is done. Nil: kill every
-	// process of the container.
+	// Cancel is called when the context of Run, Output or CombinedOutput is done. It may do without killing,
+	// by a signal for example; then WaitDelay bounds what follows. That it returns os.ErrProcessDone says that
+	// the program has ended by itself. Nil: kill every process of the container.
 	Cancel func() error
 
 	// Detach lets the container outlive the host program. A supervisor of a few kilobytes waits for it.
@@ -38,18 +46,15 @@ type Container struct {
 	// container ends with the host program, however that ends.
 	Detach bool
 
-	// WaitDelay bounds how long Wait goes on, after the program has ended or Cancel was called, for
-	// copying that does not end. Zero: without end.
+	// WaitDelay bounds two things, from when the context of Run is done, or else the program has ended: how
+	// long a program goes on that Cancel did not end, which is killed then; and how long copying goes on
+	// that does not end, which is broken off, with exec.ErrWaitDelay if nothing worse is to be told. Zero:
+	// no bound.
 	WaitDelay time.Duration
 
 	engine *Engine
 	image  *Image
-
-	mu     sync.Mutex
-	id     string
-	closed bool
-	live   *live
-	pipes  pipes
+	life   life
 }
 
 // State is where a container is in its life.
@@ -57,287 +62,207 @@ type State string
 
 // The states, in their order. There is no way back.
 const (
-	StateNew     State = "new"     // not started
+	StateNew     State = "new"     // not started, or Start is still at work
 	StateRunning State = "running" // its first process lives
 	StateExited  State = "exited"  // its first process has ended; its files are still there
-	StateClosed  State = "closed"  // nothing is left
+	StateClosed  State = "closed"  // nothing is left: Close has returned, or Start has failed
 )
 
-// ID is the container's identity in its engine, 64 hexadecimal digits, or "" before Start.
+var errNoEngine = errors.New("no engine")
+
+// ID is the container's identity in its engine, 64 hexadecimal digits, or "" if it has not started. It
+// stays when the container is closed.
 func (c *Container) ID() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.id
+	if l := c.life.program(); l != nil {
+		return l.id
+	}
+	return ""
 }
+
+// object is what errors call the container.
+func (c *Container) object() string {
+	switch id := c.ID(); {
+	case id != "":
+		return "container " + id[:12]
+	case len(c.Args) > 0:
+		return "container of " + c.Args[0]
+	}
+	return "container of image " + c.Image
+}
+
+// failed names the container in an error.
+func (c *Container) failed(op string, err error) error { return named(op, c.object, err) }
 
 // State is where the container is in its life.
-func (c *Container) State() State {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.closed:
-		return StateClosed
-	case c.live == nil:
-		return StateNew
-	case c.live.ended():
-		return StateExited
-	}
-	return StateRunning
-}
+func (c *Container) State() State { return c.life.state() }
 
 // Pid is the first process's number in the host program's pid namespace, or 0 if there is none now.
+// Source: pid_namespaces(7).
 func (c *Container) Pid() int {
-	l, err := c.running()
-	if err != nil {
-		return 0
+	if l := c.life.program(); l != nil {
+		return l.pid()
 	}
-	return l.pid()
+	return 0
 }
 
 // Start builds the container and starts its program. It returns when the program has been executed.
-// ctx bounds the building only: a later cancel neither waits nor kills (Run's does). On error nothing
-// is left behind.
+// ctx bounds the building only: a later cancel neither waits nor kills (Run's does). Close ends a Start
+// that is at work. On error nothing is left behind, and it cannot be tried again with this Container.
 //
 // Errors: *Error naming the failed step, in which errors.Is finds the errno: fs.ErrNotExist for a
 // program that is not there, fs.ErrPermission for one that may not be executed or a host that refuses,
-// errors.ErrUnsupported for a system without containers; ctx.Err.
+// errors.ErrUnsupported for a system without containers, fs.ErrClosed for a file that is closed;
+// ErrStarted; ErrClosed; ctx.Err.
 func (c *Container) Start(ctx context.Context) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.closed:
-		return ErrClosed
-	case c.live != nil:
-		return errStarted
-	case c.engine == nil:
-		return errNoEngine
+	if c.engine == nil {
+		return c.failed("start", errNoEngine)
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	l, err := c.start(ctx)
-	c.pipes.started(err)
-	if err != nil {
-		return err
-	}
-	c.live = l
-	return nil
+	return c.failed("start", c.life.start(ctx, c.start))
 }
 
-var (
-	errStarted    = errors.New("caisson: container was already started")
-	errNotStarted = errors.New("caisson: container is not started")
-	errNoEngine   = errors.New("caisson: container of no engine; use Engine.New or Image.Command")
-)
-
-// running is the live part, while there is one.
-func (c *Container) running() (*live, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.closed:
-		return nil, ErrClosed
-	case c.live == nil:
-		return nil, errNotStarted
-	}
-	return c.live, nil
-}
-
-// Wait waits for the program to end and its output to be copied. It may be called more than once.
-// When ctx is done first it returns ctx.Err and changes nothing.
+// Wait waits for the program to end and its output to be copied, and closes the pipes of StdinPipe and
+// its siblings. It may be called more than once. When ctx is done first it returns ctx.Err and changes
+// nothing; for a program that has ended, with all copied, ctx does not matter.
 //
-// Errors: *ExitError if the program did not end with status 0; an error of copying; exec.ErrWaitDelay.
+// Errors: *ExitError if the program did not end with status 0; else an error of copying, or
+// exec.ErrWaitDelay; ErrNotStarted; ErrClosed. Source: waitid(2), pidfd_open(2).
 func (c *Container) Wait(ctx context.Context) error {
-	l, err := c.running()
+	l, err := c.life.running()
 	if err != nil {
-		return err
+		return c.failed("wait", err)
 	}
-	err = l.wait(ctx, c.WaitDelay)
-	if l.ended() {
-		c.pipes.close()
-	}
-	return err
+	return l.wait(ctx)
 }
 
 // Run starts the container, waits for its end and closes it. When ctx is done, Cancel is called, which
-// by default kills the container, and the error is ctx.Err.
+// by default kills the container, and after WaitDelay, if that is not zero, it is killed in any case.
+//
+// Errors: as of Start and Wait. If ctx was done before the program ended, the error is ctx.Err; unless
+// the program ended with status 0 it is also what Wait would say, so that errors.As finds the *ExitError
+// and ExitCode its code. An error of Cancel is in it too, except that after os.ErrProcessDone the result
+// is Wait's alone.
 func (c *Container) Run(ctx context.Context) (err error) {
 	if err := c.Start(ctx); err != nil {
-		return errors.Join(err, c.closeAfter(nil))
-	}
-	defer func() { err = errors.Join(err, c.closeAfter(err)) }()
-	return await(ctx, c.cancel, func() error { return c.Wait(context.WithoutCancel(ctx)) })
-}
-
-// closeAfter closes the container of a run, whose own error tells more than a second one.
-func (c *Container) closeAfter(err error) error {
-	if e := c.Close(); err == nil {
-		return e
-	}
-	return nil
-}
-
-// await waits while watching ctx.
-func await(ctx context.Context, cancel func() error, wait func() error) error {
-	var canceled error
-	done := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(done)
-		canceled = cancel()
-	})
-	err := wait()
-	if stop() {
 		return err
 	}
-	<-done
-	if canceled != nil && !errors.Is(canceled, os.ErrProcessDone) {
-		return errors.Join(ctx.Err(), canceled)
+	defer func() {
+		closing := c.Close()
+		err = firstOf(err, closing)
+	}()
+	l, err := c.life.running()
+	if err != nil {
+		return c.failed("wait", err)
 	}
-	if canceled == nil && err != nil {
-		return ctx.Err()
-	}
-	return err
-}
-
-func (c *Container) cancel() error {
-	if c.Cancel != nil {
-		return c.Cancel()
-	}
-	return c.Signal(syscall.SIGKILL)
+	return l.attend(ctx)
 }
 
 // Output runs the container and returns what it wrote to its standard output. If Stderr is nil, the
-// last of what it wrote there is in the *ExitError.
+// last 32 KiB of what it wrote there are in the *ExitError.
+//
+// Errors: as Run; *Error if Stdout is set.
 func (c *Container) Output(ctx context.Context) ([]byte, error) {
-	return output(&c.Stdout, &c.Stderr, func() error { return c.Run(ctx) })
+	return output(&c.Stdout, &c.Stderr, c.object, func() error { return c.Run(ctx) })
 }
 
 // CombinedOutput runs the container and returns what it wrote to its standard output and error.
+//
+// Errors: as Run; *Error if Stdout or Stderr is set.
 func (c *Container) CombinedOutput(ctx context.Context) ([]byte, error) {
-	return combinedOutput(&c.Stdout, &c.Stderr, func() error { return c.Run(ctx) })
+	return combinedOutput(&c.Stdout, &c.Stderr, c.object, func() error { return c.Run(ctx) })
 }
 
-var errOutputSet = errors.New("caisson: Stdout or Stderr is already set")
-
-func output(stdout, stderr *io.Writer, run func() error) ([]byte, error) {
-	if *stdout != nil {
-		return nil, errOutputSet
-	}
-	var out bytes.Buffer
-	*stdout = &out
-	tail := &tailBuffer{}
-	if *stderr == nil {
-		*stderr = tail
-	}
-	err := run()
-	var exit *ExitError
-	if errors.As(err, &exit) {
-		exit.Stderr = tail.Bytes()
-	}
-	return out.Bytes(), err
+// StdinPipe is a pipe to the program's standard input, or its terminal. Close it for the program to see
+// the end; of a terminal the end is a character, usually 4, and closing the pipe does nothing to it. Wait and
+// Close close the pipe too. Writing to it after the end of the program is syscall.EPIPE or fs.ErrClosed.
+//
+// Errors: *Error; ErrStarted; ErrClosed; if Stdin is set. Source: pipe(7), pty(7), termios(3).
+func (c *Container) StdinPipe() (io.WriteCloser, error) {
+	w, err := c.life.stdinPipe(&c.Stdin)
+	return w, pipeError("Stdin", c.object, err)
 }
 
-func combinedOutput(stdout, stderr *io.Writer, run func() error) ([]byte, error) {
-	if *stdout != nil || *stderr != nil {
-		return nil, errOutputSet
-	}
-	var out bytes.Buffer
-	*stdout, *stderr = &out, &out
-	err := run()
-	return out.Bytes(), err
+// StdoutPipe is a pipe from the program's standard output, or its terminal. Wait and Close close it: read
+// it to its end first. The end comes when no process has the other side any more.
+//
+// Errors: *Error; ErrStarted; ErrClosed; if Stdout is set. Source: pipe(7), pty(7).
+func (c *Container) StdoutPipe() (io.ReadCloser, error) {
+	r, err := c.life.outputPipe(&c.Stdout)
+	return r, pipeError("Stdout", c.object, err)
 }
 
-// StdinPipe is a pipe to the program's standard input. Close it for the program to see the end.
-func (c *Container) StdinPipe() (io.WriteCloser, error) { return c.pipes.stdin(&c.Stdin, c.State()) }
-
-// StdoutPipe is a pipe from the program's standard output, closed by Wait: read it to its end first.
-func (c *Container) StdoutPipe() (io.ReadCloser, error) { return c.pipes.output(&c.Stdout, c.State()) }
-
-// StderrPipe is a pipe from the program's standard error, closed by Wait: read it to its end first.
-func (c *Container) StderrPipe() (io.ReadCloser, error) { return c.pipes.output(&c.Stderr, c.State()) }
+// StderrPipe is a pipe from the program's standard error, as StdoutPipe. With a terminal, which shows
+// everything in one place, there is nothing in it but the end.
+//
+// Errors: *Error; ErrStarted; ErrClosed; if Stderr is set. Source: pipe(7), pty(7).
+func (c *Container) StderrPipe() (io.ReadCloser, error) {
+	r, err := c.life.outputPipe(&c.Stderr)
+	return r, pipeError("Stderr", c.object, err)
+}
 
 // Signal sends a signal to the container's first process. With Spec.Init that is the init, which passes
 // it on; else it is the program, and as PID 1 it only gets what it handles, and SIGKILL.
 //
-// Errors: os.ErrProcessDone if it has ended.
+// Errors: *Error; os.ErrProcessDone if it has ended; ErrNotStarted; ErrClosed; errors.ErrUnsupported for
+// what is no syscall.Signal. Source: pidfd_send_signal(2), pid_namespaces(7).
 func (c *Container) Signal(sig os.Signal) error {
-	l, err := c.running()
-	if err != nil {
-		return err
+	l, err := c.life.running()
+	if err == nil {
+		err = l.signal(sig)
 	}
-	return l.signal(sig)
+	return c.failed("kill", err)
 }
 
-// Resize changes the size of the program's terminal.
+// Resize changes the size of the program's terminal. The programs in its foreground get SIGWINCH if it is
+// another one than before.
+//
+// Errors: *Error; errors.ErrUnsupported without Spec.TTY; os.ErrProcessDone if the program has ended;
+// ErrNotStarted; ErrClosed. Source: ioctl_tty(2), TIOCSWINSZ; pty(7).
 func (c *Container) Resize(w Winsize) error {
-	l, err := c.running()
-	if err != nil {
-		return err
+	l, err := c.life.running()
+	if err == nil {
+		err = l.resize(w)
 	}
-	return l.resize(w)
+	return c.failed("resize", err)
 }
 
 // Stop ends the container: it sends the stop signal, waits for Spec.StopTimeout or until ctx is done,
-// kills, and waits for the end. A container that has ended is no error.
+// kills, and waits for the end. A container that has ended is no error, and that ctx was done is none
+// either. What the container has is still there: Close removes it.
+//
+// Errors: *Error; ErrNotStarted; ErrClosed. Source: pidfd_send_signal(2), pid_namespaces(7).
 func (c *Container) Stop(ctx context.Context) error {
-	l, err := c.running()
-	if err != nil {
-		return err
+	l, err := c.life.running()
+	if err == nil {
+		err = l.stop(ctx)
 	}
-	sig, err := c.stopSignal()
-	if err != nil {
-		return err
-	}
-	timeout := c.StopTimeout
-	if timeout == 0 {
-		timeout = 10 * time.Second
-	}
-	grace, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	if err := l.signal(sig); err == nil {
-		select {
-		case <-l.exited():
-			return nil
-		case <-grace.Done():
-		}
-	}
-	if err := l.signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	<-l.exited()
-	return nil
+	return c.failed("stop", err)
 }
 
 // Close kills the container's processes, waits for their end and removes everything it had: mounts,
-// namespaces, cgroups, files. It may be called more than once, and on nil.
+// namespaces, cgroups, files. It ends a Start that is at work. A Read of Stdin or a Write to Stdout or
+// Stderr that does not return is left behind, with its goroutine; Close waits a second for a Write. It may
+// be called more than once, and on nil; every call returns when nothing is left, with the same error.
+//
+// Errors: *Error for each thing that could not be removed, or process that could not be killed.
+// Source: pid_namespaces(7), "The namespace's init process"; cgroups(7).
 func (c *Container) Close() error {
 	if c == nil {
 		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return nil
-	}
-	c.closed = true
-	c.pipes.close()
-	if c.live == nil {
-		return nil
-	}
-	return c.live.close()
+	return c.life.close()
 }
 
-// Timings are when the steps of the start began, and when it was over, if Spec.Trace asked for it.
+// Timings are how long each step of the start took, in order, if Spec.Trace asked for it; else, and
+// before the start, there are none. They stay when the container is closed.
 func (c *Container) Timings() []Timing {
-	l, err := c.running()
-	if err != nil {
-		return nil
+	if l := c.life.program(); l != nil {
+		return slices.Clone(l.timings)
 	}
-	return l.timings
+	return nil
 }
 
 // Timing is one step of a start.
 type Timing struct {
 	Step Step          // what was done
-	Took time.Duration // until the next step began
+	Took time.Duration // from its beginning to that of the next step; clock_gettime(2), CLOCK_MONOTONIC
 }

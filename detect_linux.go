@@ -21,22 +21,13 @@ func (e *Engine) detect() (*Support, error) {
 	_, err := os.Stat("/proc/sys/fs/mqueue")
 	sup.Kernel.Mqueue = err == nil
 	if !sup.Privileged {
-		sup.SubUIDs, sup.SubGIDs = subordinate(sup.UID)
-	}
-	dir, err := e.dir()
-	if err != nil {
-		return nil, err
+		sup.SubUIDs, sup.SubGIDs = subordinate(sup.UID, sup.GID)
 	}
 	mounts, err := readMounts()
 	if err != nil {
 		return nil, &Error{"open", "/proc/self/mountinfo", err, "is /proc mounted?"}
 	}
 	sup.Kernel.PivotRoot = !mounts.rootIsInitramfs()
-	sup.HostRoot, err = hostEntries(mounts, sup.Privileged)
-	if err != nil {
-		return nil, &Error{"open", "/", err, ""}
-	}
-	sup.HostHidden = hostHidden(dir)
 	return sup, nil
 }
 
@@ -52,22 +43,22 @@ func privileged() bool {
 }
 
 // subordinate are the ids that a user may map beside its own, if the programs that map them are there.
-func subordinate(uid int) (uids, gids []IDRange) {
+func subordinate(uid, gid int) (uids, gids []IDRange) {
 	for _, program := range []string{"newuidmap", "newgidmap"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return nil, nil
 		}
 	}
-	uids, gids, err := subordinateRanges(uid)
+	uids, gids, err := subordinateRanges(uid, gid)
 	if err != nil {
 		return nil, nil
 	}
 	return uids, gids
 }
 
-// subordinateRanges are the ids that /etc/subuid and /etc/subgid give a user. A file that is not there
-// gives none.
-func subordinateRanges(uid int) (uids, gids []IDRange, err error) {
+// subordinateRanges are the ids that /etc/subuid and /etc/subgid give a user beside its own. A file that is
+// not there gives none.
+func subordinateRanges(uid, gid int) (uids, gids []IDRange, err error) {
 	var files [2]io.Reader
 	for i, name := range []string{"/etc/subuid", "/etc/subgid"} {
 		f, err := os.Open(name)
@@ -80,7 +71,7 @@ func subordinateRanges(uid int) (uids, gids []IDRange, err error) {
 		defer func() { _ = f.Close() }()
 		files[i] = f
 	}
-	us, gs, err := subid.For(uid, userName(uid), files[0], files[1])
+	us, gs, err := subid.For(uid, gid, userName(uid), files[0], files[1])
 	if err != nil {
 		return nil, nil, err
 	}

@@ -21,7 +21,7 @@
 //
 // An [Engine] is a state directory and some settings; its zero value works. An [Image] is a root filesystem: this
 // machine's own ([Engine.Host]), a directory ([Engine.RootFS]), or one from a registry ([Engine.Pull]). A [Spec] says
-// what a container shall be. It is plain data, to be copied, compared and marshalled, and nothing of this machine is
+// what a container shall be. It is plain data, to be marshalled, kept and sent, and nothing of this machine is
 // in it. A [Container] is a Spec and what belongs to one run: readers, writers, the process. It is used like an
 // exec.Cmd: set the fields, then call [Container.Start]. A [Process] is a further program in it.
 //
@@ -34,10 +34,15 @@
 // signal, waits for Spec.StopTimeout and kills. [Container.Close] kills what runs and takes everything away:
 // processes, namespaces with their mounts, cgroups, files. Whoever starts a container closes it. [Container.Run],
 // [Container.Output] and [Container.CombinedOutput] do all of that, and when their context ends they call Cancel,
-// which kills unless it is set to something else. A context given to Start bounds the start only, and one given to
-// Wait the waiting only.
+// which kills unless it is set to something else; a program that is still there after WaitDelay is killed. Then the
+// error is that of the context, with the [*ExitError] if there is one. A context given to Start bounds the start only,
+// and one given to Wait the waiting only.
 //
-// A container runs once. For another run take another one, by [Engine.New] with the same Spec.
+// A container has one start, also if it fails. For another take another one, by [Engine.New] with the same Spec. What
+// the fields say counts until Start, which takes a copy.
+//
+// The methods of a Container and a [Process] may be called from several goroutines at any time. They do not wait for
+// each other: State and Signal answer while Start or Close is at work, and Close ends a Start.
 //
 // # What is isolated
 //
@@ -74,20 +79,23 @@
 // # This machine as an image
 //
 // [Engine.Host] shows the directories of the host's root directory, each with a writable layer in memory above it. No
-// byte is copied, and what the container writes is gone with it. Empty are /home, /root, /run, /tmp, /media, /mnt,
-// /boot, /var/log, /var/spool and /var/tmp. Not there are the engine's state directory and
+// byte is copied, and what the container writes is gone with it. Files directly in the root directory are left out.
+// Empty are /home, /root, /run, /tmp, /media, /mnt, /boot, /var/log, /var/spool and /var/tmp, also where these are
+// symbolic links; what they lead to is nowhere then. Not there are the engine's state directory, and what only root
+// reads on a host: password hashes, keys of SSH, TLS, disks, tunnels and wireless networks, credentials of clouds,
+// clusters, registries and package sources, the state of other container engines and virtual machines, databases,
+// mail, cron and backups. hostSecrets in the source lists them by name, and [Support].HostHidden is what of it this
+// host has. Everything else can be read with the host program's rights: as root, a file in /srv or /opt is.
 //
-//	/etc       shadow shadow- gshadow gshadow- opasswd security/opasswd sudoers sudoers.d ssh ssl/private pki/private
-//	           pki/tls/private letsencrypt krb5.keytab ipsec.secrets crypttab wireguard openvpn ppp machine-id
-//	           NetworkManager/system-connections docker kubernetes rancher
-//	/usr/lib   ssl/private
-//	/var       backups mail cache/debconf/passwords.dat; in lib: caisson cloud containerd containers docker kubelet
-//	           lxc lxd private rancher sss systemd
+// What is mounted below a directory is shown with a layer of its own, if its filesystem keeps files, on a disk or on a
+// server. Other filesystems are not there: proc, tmpfs, cgroups, FUSE, other overlays. A read-only image such as
+// squashfs, FAT, and a file that is a mount point are shown read-only, without layer. A socket or FIFO of the host's
+// has nobody at its other end. A user namespace may not take a directory apart from what is mounted below it: there it
+// is a new directory of the same mode, with each directory in it as above, its files read-only, and links. If that
+// were more than 512 names, or may not be listed, it is empty.
 //
-// Everything else is readable with the host program's rights: as root, a file in /srv or /opt is. Files directly in
-// the root directory are left out. What else is mounted on the host is shown below its directory, read-only, unless
-// it is an overlay or a filesystem of the kernel's own, such as proc and tmpfs. For a host program without privilege
-// a directory that has mounts below it is read-only as a whole, because a user namespace may not take them apart.
+// Every start looks at the host again. What is hidden and comes into being while a container runs can be seen in it,
+// but for the state directory.
 //
 // # Root and rootless
 //
@@ -108,11 +116,15 @@
 //
 // Stdin, Stdout and Stderr are as in exec.Cmd: an *os.File is passed as it is, anything else is copied by a
 // goroutine, nil is /dev/null. WaitDelay bounds the copying after the end. ExtraFiles become descriptors 3 and up;
-// every other descriptor is closed on exec. [Container.StdinPipe] and its siblings must be called before Start.
+// every other descriptor is closed on exec. [Container.StdinPipe] and its siblings must be called before Start, and
+// Wait and Close close them. A Reader or Writer of the caller's that never returns keeps Wait waiting, as in exec.Cmd,
+// but neither Close nor, beyond a second, WaitDelay: its goroutine is left behind and ends when it returns.
 //
 // With Spec.TTY the program gets a terminal out of its own devpts, as its controlling terminal and as /dev/console.
-// Its output goes to Stdout. [Container.Resize] changes its size. The host program's own terminal is untouched:
-// putting it into raw mode is the caller's business.
+// Its output goes to Stdout, standard error included: StderrPipe gives the end at once. [Container.Resize] changes its
+// size. What is read from Stdin is typed; its end is not the terminal's, whose end of file is a character. Once Wait
+// has returned, nothing more is read from an *os.File, such as os.Stdin; another Reader finishes the Read that it is
+// in, which is lost. The host program's own terminal is untouched: putting it into raw mode is the caller's business.
 //
 // # Exit codes
 //
@@ -130,17 +142,20 @@
 // # Nothing is left behind
 //
 //   - Close, a failed Start, and a context that ends take back everything.
-//   - When the host program ends, by a panic, os.Exit or kill -9, one process of caisson's, the guardian, kills its
-//     containers at once. There is one guardian for a program, only while it has containers, of 12 KiB.
+//   - When the host program ends, by a panic, os.Exit or kill -9, or executes another, one process of caisson's, the
+//     guardian, kills its containers at once. There is one guardian for a program, while it has containers and two
+//     seconds more, of 12 KiB.
 //   - Directories and cgroups of a killed program are cleared by the next engine that starts a container in the same
 //     state directory.
 //
 // With Container.Detach a container outlives its program under a supervisor, which keeps its directory locked and
-// writes its exit status there. There is no call yet by which another program finds it.
+// writes its exit status there. The container ends with it. There is no call yet by which another program finds it.
 //
 // With the pid namespace of the host or of another container the kernel does not kill what the first process has
-// started. Then only the first process ends, and with Limits the rest of its cgroup. Programs of [Process] that run
-// in such a container, or by [Namespace.Command] in no container at all, are not the guardian's to kill either.
+// started. [Container.Close] does: it finds what lives in the container's mount namespace. Where nobody closes it, the
+// guardian ends the first process only, and the next engine the rest, if there are Limits or the writable layer is on
+// disk. What has made itself another mount namespace is found by its cgroup or not at all. Programs of [Process] that
+// run in such a container, or by [Namespace.Command] in no container at all, are not the guardian's to kill either.
 //
 // # The kernel's parts
 //
@@ -148,9 +163,10 @@
 // [Plan.String] prints a line for each step with the manual page that explains it, [Plan.Syscalls] every system call.
 //
 // [NewNamespace], [OpenNamespace] and [Container.Namespace] give a [Namespace], in which programs of the host run
-// ([Namespace.Command], [CommandIn]). [Container.Dial], [Container.Listen] and the methods of the same names of a
-// network namespace make connections from inside, without a published port; give Dial to an http.Transport. [Overlay]
-// mounts a union of directories. [Cgroup] limits, freezes and kills any processes, of cgroup v1 and v2.
+// ([Namespace.Command]); [NewNamespaces] makes several for one program ([CommandIn]). [Container.Dial],
+// [Container.Listen] and the methods of the same names of a network namespace make connections from inside, without
+// a published port; give Dial to an http.Transport. [Overlay] mounts a union of directories. [Cgroup] limits, freezes
+// and kills any processes, of cgroup v1 and v2.
 //
 // [Probe] tries each thing that matters on this host, and tells for what fails the reason and the remedy.
 //
@@ -166,18 +182,21 @@
 //
 //	oci-layout, index.json, blobs/sha256/   images, in the layout of the OCI image specification
 //	layers/<diff id>/                       their layers, unpacked, shared
-//	containers/<id>/                        a container's writable layer; locked while its program lives
+//	containers/<id>/                        a container's writable layer, or a detached one's first process and exit
+//	                                        status; locked while its program or supervisor lives
 //	staging/, locks/                        what is being made, and locks
 //
 // The place is [Engine].Dir. A directory is made when it is needed: a container of Engine.Host without limits writes
-// nothing to disk. Programs and engines may share one directory.
+// nothing to disk. Programs and engines of one user may share one directory. Nobody else but root may be able to change
+// it, nor what is above it, unless that is sticky, as /tmp is: no container is put into another place.
 //
 // # Errors
 //
-// Errors are [*Error], which names the step, its object, the cause and often a remedy; [*ExitError]; ErrClosed;
-// os.ErrProcessDone; those of contexts; and exec.ErrWaitDelay. errors.Is sees through to the errno and to
-// fs.ErrNotExist, fs.ErrPermission and errors.ErrUnsupported. On systems other than Linux everything compiles, and
-// what needs Linux is errors.ErrUnsupported.
+// Errors are [*Error], which names the step, its object, the cause and often a remedy, or for a mistake in a Spec the
+// field; [*ExitError]; those of contexts; exec.ErrWaitDelay; and those of the caller's Readers and Writers. errors.Is
+// sees through to the errno and to fs.ErrNotExist, fs.ErrPermission and errors.ErrUnsupported, and for a container or a
+// process at the wrong time to [ErrNotStarted], [ErrStarted], os.ErrProcessDone once its program has ended, or
+// [ErrClosed]. On systems other than Linux everything compiles, and what needs Linux is errors.ErrUnsupported.
 //
 // # The source
 //

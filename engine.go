@@ -1,6 +1,7 @@
 package caisson
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,8 +13,9 @@ import (
 )
 
 // Engine is one state directory with the images, containers and settings that belong together. The zero
-// value works. Several engines in a program, and several programs on one directory, are fine. An Engine
-// must not be copied after its first use.
+// value works. Several engines in a program, and several programs on one directory, are fine. The methods of
+// an Engine may be called from several goroutines. It must not be copied, nor its fields changed, after its
+// first use.
 type Engine struct {
 	// Dir is the state directory, made with mode 0700. Empty: /var/lib/caisson for root, else
 	// $XDG_DATA_HOME/caisson, else ~/.local/share/caisson.
@@ -38,10 +40,12 @@ type engineState struct {
 	hostErr  error
 	opening  sync.Mutex
 	store    *store.Store
-	swept    bool
+	room     room
 	sweeping sync.Once
+	points   mountPoints
+	views    hostViews
 	kernelMu sync.Mutex
-	kernel   *Kernel // what was learnt by failing
+	kernel   *KernelSupport // what was learnt by failing
 }
 
 // dir is the state directory.
@@ -77,27 +81,37 @@ func (e *Engine) New(spec Spec) *Container {
 
 // Host is this machine's own root filesystem, read-only below the container's writable layer, which is
 // in memory. Every directory of the root directory is there but /home, /media, /mnt, /root, /run and
-// /tmp, which are empty; this engine's state directory and the files that hold the host's secrets, such
-// as /etc/shadow and private keys, are not. What a bind mount should show must be asked for in Spec.Mounts.
+// /tmp, which are empty; this engine's state directory and what holds the host's secrets, such as
+// /etc/shadow and private keys, are not, nor filesystems of the kernel's own that are mounted somewhere.
+// The section "This machine as an image" of the manual has the details. What a bind mount should show must
+// be asked for in Spec.Mounts.
 //
-// Nothing is pulled or copied, and nothing can fail before Start.
+// Nothing is pulled or copied, and nothing can fail before Start. Start looks at the host; that fails, with
+// an *Error, if the state directory is the root directory or a path to be hidden cannot be looked at.
 func (e *Engine) Host() *Image { return &Image{engine: e, id: hostImage} }
 
 // RootFS is a directory as an image without settings: the root filesystem of a container, read-only
-// below its writable layer. The directory must not change while containers use it.
+// below its writable layer. The directory must not change while containers use it. The host's own root
+// directory does change, and has what a container should not see; Engine.Host is for that.
 //
-// Errors: *Error if dir is not a directory.
+// Errors: *Error if dir is not a directory, or the host's root; fs.ErrNotExist if it is not there.
 func (e *Engine) RootFS(dir string) (*Image, error) {
+	if dir == "" {
+		return nil, &Error{"open", "root filesystem", errors.New("no directory is given"), "name one; . is the working directory"}
+	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, &Error{"open", dir, err, ""}
 	}
 	info, err := os.Stat(abs)
 	if err != nil {
-		return nil, &Error{"open", abs, err, ""}
+		return nil, &Error{"open", abs, err, "make it first, for instance by debootstrap; Engine.Pull gets images"}
 	}
 	if !info.IsDir() {
 		return nil, &Error{"open", abs, errNotDirectory, "a root filesystem is a directory; Engine.Pull gets images"}
+	}
+	if root, err := os.Stat("/"); err == nil && os.SameFile(info, root) {
+		return nil, &Error{"open", abs, errors.New("the host's own root directory"), "use Engine.Host"}
 	}
 	return &Image{engine: e, id: dirImage + abs}, nil
 }

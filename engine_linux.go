@@ -2,12 +2,12 @@ package caisson
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"syscall"
 
 	"github.com/caisson-go/caisson/internal/account"
 	"github.com/caisson-go/caisson/internal/plan"
+	"github.com/caisson-go/caisson/internal/sys"
 )
 
 // hostSupport is what the host can do, found out once and corrected by what failed since.
@@ -63,7 +63,13 @@ func (e *Engine) fill(r *request, img *Image, u *undo) error {
 	dir, isDir := directory(id)
 	switch {
 	case id == hostImage:
-		r.root = hostRoot(r.support)
+		n, err := r.userNamespace()
+		if err != nil {
+			return err
+		}
+		if r.root, err = e.hostRoot(n.Mode != plan.UserHost); err != nil {
+			return err
+		}
 		dir = "/"
 	case isDir:
 		r.root = plan.Root{Lower: []string{dir}}
@@ -77,7 +83,7 @@ func (e *Engine) fill(r *request, img *Image, u *undo) error {
 		r.identity, err = identityOf(img.layers, r.userName(), r.spec.Groups)
 	}
 	if err != nil {
-		return &Error{"identity", r.userName(), err, "give a numeric user, or one that the image's /etc/passwd names"}
+		return identityError(r.userName(), err)
 	}
 	if r.root.Kind == plan.Layers {
 		return e.writable(r, u)
@@ -94,14 +100,14 @@ func (e *Engine) find(id string) (*Image, error) {
 		return e.RootFS(dir)
 	}
 	if id == "" {
-		return nil, &Error{"open", "image", errors.New("none given"), "set Spec.Image, or use Image.Command"}
+		return nil, errNoImage
 	}
 	return e.stored(id)
 }
 
 // identityIn finds who a user is by the passwd and group file of a directory.
 func identityIn(dir, user string, groups []string) (account.Identity, error) {
-	f, err := os.Open(dir)
+	f, err := sys.OpenBlocking(dir, sys.O_PATH)
 	if err != nil {
 		return account.Identity{}, err
 	}
@@ -116,10 +122,18 @@ func (e *Engine) writable(r *request, u *undo) error {
 	if err != nil {
 		return err
 	}
+	state, err := e.dir()
+	if err != nil {
+		return err
+	}
+	if r.root.MountPoints, err = e.state.points.open(state); err != nil {
+		return err
+	}
+	r.empty = e.emptyNamespace(r.support, u)
 	r.root.Upper, r.root.Work = filepath.Join(dir, "upper"), filepath.Join(dir, "work")
-	for _, d := range []string{r.root.Upper, r.root.Work} {
-		if err := os.Mkdir(d, 0o755); err != nil {
-			return &Error{"mkdir", d, err, ""}
+	for _, d := range []string{"upper", "work"} {
+		if err := sys.Mkdirat(int(r.lock.Fd()), d, 0o755); err != nil {
+			return &Error{"mkdir", filepath.Join(dir, d), err, ""}
 		}
 	}
 	return nil

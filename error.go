@@ -1,31 +1,62 @@
 package caisson
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Error reports the step that failed. errors.Is sees through to the errno:
 // errors.Is(err, fs.ErrPermission), errors.Is(err, errors.ErrUnsupported).
 type Error struct {
-	Op   string // the plan's verb: "mount", "clone", "pull"
-	Path string // its object: a mount point, a cgroup file, an image reference
+	Op   string // the plan's verb, such as "mount", "clone", "execve"; "pull"; "spec" for a field that cannot be
+	Path string // its object: a mount point, a cgroup file, an image reference, a field of Spec
 	Err  error  // usually an *os.SyscallError
 	Hint string // one remedy, or ""
 }
 
-// Error is one line: what failed, with what, why, and what to do.
+// Error is one line: what failed, with what, why, and what to do. An object with characters that are not to
+// be printed is quoted as in Go.
 func (e *Error) Error() string {
 	s := "caisson: " + e.Op
 	if e.Path != "" {
-		s += " " + shorten(e.Path)
+		s += " " + printable(shorten(e.Path))
 	}
-	s += ": " + e.Err.Error()
+	s += ": " + e.reason()
 	if e.Hint != "" {
 		s += " (" + e.Hint + ")"
+	}
+	return s
+}
+
+// reason is the text of the cause, without what has been said already.
+func (e *Error) reason() string {
+	switch err := e.Err.(type) {
+	case nil:
+		return "failed"
+	case *os.SyscallError:
+		if err.Syscall == e.Op {
+			return err.Err.Error()
+		}
+	case *fs.PathError:
+		if err.Path == e.Path {
+			return err.Err.Error()
+		}
+	}
+	return e.Err.Error()
+}
+
+// printable quotes what would spoil a line, or a terminal.
+func printable(s string) string {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
 	}
 	return s
 }
@@ -70,7 +101,7 @@ const (
 
 // ExitCode is the status that a command line should exit with after err, as docker run does: 0 for nil,
 // the program's own status or 128 and its signal for an *ExitError, 127 where the program was not found,
-// 126 where it cannot be executed, and 125 for everything else.
+// 126 where it cannot be executed, and 125 for everything else, a mistake in the Spec for one.
 func ExitCode(err error) int {
 	var exit *ExitError
 	var e *Error
@@ -87,5 +118,55 @@ func ExitCode(err error) int {
 	return exitEngine
 }
 
-// ErrClosed is returned by methods of a container that has been closed.
-var ErrClosed = fmt.Errorf("caisson: container is closed: %w", fs.ErrClosed)
+// What a Container or a Process says when its time for something has not come or is over; *Error has which one
+// it is.
+var (
+	// ErrNotStarted: it runs only after Start, and never if Start failed.
+	ErrNotStarted = errors.New("not started")
+
+	// ErrStarted: Start was called before. There is one start, also if it fails.
+	ErrStarted = errors.New("started already")
+
+	// ErrClosed: Close was called. errors.Is finds fs.ErrClosed too.
+	ErrClosed error = closedError{}
+)
+
+type closedError struct{}
+
+func (closedError) Error() string        { return "closed" }
+func (closedError) Is(target error) bool { return target == fs.ErrClosed }
+
+// named makes an error of this package of one that does not say what it is about. Those of contexts stay as
+// they are.
+func named(op string, object func() string, err error) error {
+	var e *Error
+	if err == nil || errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &Error{op, object(), err, lifeHint(err)}
+}
+
+// lifeHint is a remedy for what comes at the wrong time.
+func lifeHint(err error) string {
+	switch {
+	case errors.Is(err, ErrNotStarted):
+		return "call Start first"
+	case errors.Is(err, ErrStarted):
+		return "there is one start, and pipes are made before it"
+	case errors.Is(err, errSet):
+		return "leave it nil"
+	case errors.Is(err, errNoEngine):
+		return "use Engine.New or Image.Command"
+	case errors.Is(err, errNoContainer):
+		return "use Container.Exec, or give CommandIn a namespace"
+	}
+	return ""
+}
+
+// firstOf is the first of two errors.
+func firstOf(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}

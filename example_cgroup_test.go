@@ -30,17 +30,9 @@ func ExampleNewCgroup() {
 	}
 }
 
-// The cgroup of a container that runs with limits.
+// A group that another program made.
 func ExampleOpenCgroup() {
-	ctx := context.Background()
-	var engine caisson.Engine
-	c := engine.Host().Command("sleep", "1000")
-	c.Limits = caisson.Limits{Processes: 10}
-	if err := c.Start(ctx); err != nil {
-		log.Fatal(err)
-	}
-	defer c.Close()
-	group, err := caisson.OpenCgroup("caisson/" + c.ID())
+	group, err := caisson.OpenCgroup("system.slice/ssh.service")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -256,6 +256,27 @@ func ExampleContainer_Timings() {
 	}
 }
 
+// The cgroup of a container that runs with limits: who is in it, and whatever else the kernel tells.
+func ExampleContainer_Cgroup() {
+	ctx := context.Background()
+	var engine caisson.Engine
+	c := engine.Host().Command("sleep", "1000")
+	c.Limits = caisson.Limits{Processes: 10}
+	if err := c.Start(ctx); err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	group, err := c.Cgroup()
+	if err != nil {
+		log.Fatal(err)
+	}
+	pids, err := group.Procs()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(pids), "of", c.Limits.Processes, "processes")
+}
+
 // A second program in a running container.
 func ExampleContainer_Exec() {
 	ctx := context.Background()

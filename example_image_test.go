@@ -75,7 +75,7 @@ func ExampleSupport_Features() {
 		log.Fatal(err)
 	}
 	for group, feature := range support.Features() {
-		if feature.State == caisson.Fails {
+		if feature.State == caisson.FeatureFails {
 			fmt.Printf("%s: %s: %s\n", group, feature.Name, feature.Remedy)
 		}
 	}

@@ -20,6 +20,23 @@ func ExampleNewNamespace() {
 	fmt.Println(network)
 }
 
+// A network and a host name of one's own, for the same program. As an ordinary user it takes one call for both.
+func ExampleNewNamespaces() {
+	ctx := context.Background()
+	spaces, err := caisson.NewNamespaces(ctx, caisson.NetNamespace, caisson.UTSNamespace)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, n := range spaces {
+		defer n.Close()
+	}
+	out, err := caisson.CommandIn(spaces, "sh", "-c", "hostname inner; hostname; ip link").Output(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s", out)
+}
+
 // The network of another process, by its number.
 func ExampleOpenNamespace() {
 	network, err := caisson.OpenNamespace("/proc/1/ns/net")

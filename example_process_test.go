@@ -77,7 +77,7 @@ func ExampleProcess_Run() {
 	defer cancel()
 	fmt.Println(c.Exec("sleep", "1000").Run(ctx))
 	fmt.Println(c.State())
-	// context deadline exceeded, running
+	// context deadline exceeded: signal: killed, running
 }
 
 // What a process writes.

@@ -35,7 +35,7 @@ func TestExamplesDoWhatTheySay(t *testing.T) {
 		{"Process", ExampleProcess, "inside and more\n/usr\n0\n"},
 		{"Process.Start", ExampleProcess_Start, "signal: killed\n"},
 		{"Process.Wait", ExampleProcess_Wait, "0\n1\n2\n"},
-		{"Process.Run", ExampleProcess_Run, "context deadline exceeded\nrunning\n"},
+		{"Process.Run", ExampleProcess_Run, "context deadline exceeded: signal: killed\nrunning\n"},
 		{"Process.Output", ExampleProcess_Output, ""},
 		{"Process.CombinedOutput", ExampleProcess_CombinedOutput, ""},
 		{"Process.StdinPipe", ExampleProcess_StdinPipe, ""},

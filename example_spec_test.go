@@ -30,7 +30,7 @@ func ExampleSpec_Plan() {
 		Image:    "host",
 		Args:     []string{"/usr/sbin/nginx"},
 		Hostname: "web",
-		Security: caisson.Security{Drop: []string{"ALL"}, Add: []string{"NET_BIND_SERVICE"}},
+		Security: caisson.Security{DropCapabilities: []string{"ALL"}, AddCapabilities: []string{"NET_BIND_SERVICE"}},
 	}
 	plan, err := spec.Plan(nil)
 	if err != nil {

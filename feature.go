@@ -11,17 +11,21 @@ type FeatureState uint8
 
 // The states of a feature.
 const (
-	Unknown FeatureState = FeatureState(probe.Unknown) // not tried, or it could not be told
-	Works   FeatureState = FeatureState(probe.Works)   // it was done
-	Fails   FeatureState = FeatureState(probe.Fails)   // it was refused
+	FeatureUnknown FeatureState = iota // not tried, or it could not be told
+	FeatureWorks                       // it was done
+	FeatureFails                       // it was refused
 )
+
+var featureStates = map[probe.State]FeatureState{
+	probe.Unknown: FeatureUnknown, probe.Works: FeatureWorks, probe.Fails: FeatureFails,
+}
 
 // String is the state in one word.
 func (s FeatureState) String() string {
 	switch s {
-	case Works:
+	case FeatureWorks:
 		return "works"
-	case Fails:
+	case FeatureFails:
 		return "fails"
 	}
 	return "unknown"
@@ -31,14 +35,14 @@ func (s FeatureState) String() string {
 type Feature struct {
 	Name   string       // for people
 	Since  string       // the first kernel release with it; "" if it is no part of the kernel
-	State  FeatureState // the zero value is Unknown
+	State  FeatureState // the zero value is FeatureUnknown
 	Detail string       // what was found, such as a version
 	Err    error        // why it fails or is unknown; errors.Is finds the errno
 	Remedy string       // what to do if it fails; "" if nothing is known
 }
 
 // Works tells whether the feature was tried and works.
-func (f Feature) Works() bool { return f.State == Works }
+func (f Feature) Works() bool { return f.State == FeatureWorks }
 
 // String is one line, fit for a log or for skipping a test.
 func (f Feature) String() string {

@@ -8,7 +8,7 @@ import (
 )
 
 // theGuardian ends every attached container of this program when the program dies, however it dies. It is
-// the package's one piece of global state: a process for the whole program, not one for each engine.
+// with theEmptyMounts the only global state of the package: a process for the whole program, not one for each engine.
 // There is none while there are no containers.
 var theGuardian = sync.OnceValue(func() *guardian.Guardian { return guardian.New(os.TempDir()) })
 

@@ -6,7 +6,8 @@ import (
 )
 
 // Image is a root filesystem and what it says about the programs in it. It is a handle: the content
-// is immutable and shared.
+// is immutable and shared. Its methods may be called from several goroutines.
+// Source: OCI image-spec, config.md.
 type Image struct {
 	engine *Engine
 	id     string
@@ -21,7 +22,10 @@ const (
 	dirImage  = "dir:"
 )
 
-var errNotDirectory = errors.New("not a directory")
+var (
+	errNotDirectory = errors.New("not a directory")
+	errNoImage      = &Error{"spec", "Image", errors.New("no image"), "use Image.Command, or set it to an Image.ID"}
+)
 
 // ID names the image for Spec.Image: "host", "dir:" and a path, or the digest of its manifest.
 func (i *Image) ID() string { return i.id }

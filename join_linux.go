@@ -55,7 +55,34 @@ func cloneHint(err error) string {
 }
 
 // stepHint is a remedy for a failed step.
-func stepHint(verb, call string, errno syscall.Errno) string {
+func (s *startup) stepHint(verb, call string, errno syscall.Errno) string {
+	switch verb {
+	case "execve":
+		return s.executeHint(errno)
+	case "unshare", "map", "clone", "clone3":
+		return namespaceHint(verb, errno)
+	case "setns":
+		return setnsHint(errno)
+	case "open_tree":
+		return sourceHint(call, errno)
+	case "mount", "move_mount":
+		if hint := mountHint(verb, call, errno); hint != "" {
+			return hint
+		}
+	case "chdir":
+		return chdirHint(errno)
+	case "overlay":
+		if errno == syscall.EINVAL {
+			return "the state directory's filesystem cannot hold an overlay's upper layer; set Engine.Dir to one on ext4, xfs, btrfs or tmpfs"
+		}
+	}
+	if errno == syscall.EPERM && (call == "fsmount" || call == "fsconfig") {
+		return "a masked /proc or a profile of this host forbids it; see Probe"
+	}
+	return ""
+}
+
+func namespaceHint(verb string, errno syscall.Errno) string {
 	switch {
 	case verb == "unshare" && (errno == syscall.EPERM || errno == syscall.EACCES):
 		return "user namespaces are forbidden: sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), kernel.unprivileged_userns_clone=1 (Debian), or run as root"
@@ -63,18 +90,62 @@ func stepHint(verb, call string, errno syscall.Errno) string {
 		return "raise the sysctl user.max_user_namespaces"
 	case verb == "map" && errno == syscall.EPERM:
 		return "user namespaces are restricted: sysctl kernel.apparmor_restrict_unprivileged_userns=0"
-	case verb == "clone3" && errno == syscall.EPERM:
+	case strings.HasPrefix(verb, "clone") && errno == syscall.EPERM:
 		return "an AppArmor or seccomp profile of this host forbids namespaces; see Probe"
-	case verb == "overlay" && errno == syscall.EINVAL:
-		return "the state directory's filesystem cannot hold an overlay's upper layer; set Engine.Dir to one on ext4, xfs, btrfs or tmpfs"
-	case verb == "chdir" && errno == syscall.ELOOP:
-		return "the working directory leads through a link of /proc to an open file, which is refused"
-	case verb == "execve" && errno == syscall.ENOEXEC:
-		return "not a program for this machine, or a script without #! line"
+	}
+	return ""
+}
+
+func setnsHint(errno syscall.Errno) string {
+	switch errno {
+	case syscall.EINVAL:
+		return "is it a namespace of this kind, and for a user namespace another than the host program's own?"
+	case syscall.EPERM:
+		return "it belongs to another user, or to another user namespace than those beside it: make namespaces for one program by NewNamespaces"
+	}
+	return ""
+}
+
+func sourceHint(call string, errno syscall.Errno) string {
+	switch {
+	case errno == syscall.ENOENT || errno == syscall.ENOTDIR:
+		return "the source of a bind mount has to be there; it is not made"
+	case errno == syscall.EACCES:
+		return "the host program may not go to the source of this bind mount"
+	case call == "open_tree" && errno == syscall.EINVAL:
+		return "a user namespace may not leave out what is mounted below the source: do not set Flat"
+	case call == "mount_setattr" && errno == syscall.EINVAL:
+		return "the filesystem of the source cannot show other owners: leave IDs empty, or use ext4, xfs, btrfs or tmpfs"
+	}
+	return ""
+}
+
+func mountHint(verb, call string, errno syscall.Errno) string {
+	switch {
 	case verb == "move_mount" && errno == syscall.ENOTDIR:
 		return "the image has something else than a directory there"
-	case call == "fsmount" && errno == syscall.EPERM, call == "fsconfig" && errno == syscall.EPERM:
-		return "a masked /proc or a profile of this host forbids it; see Probe"
+	case call == "move_mount" && (errno == syscall.EINVAL || errno == syscall.ENOTDIR):
+		return "one of source and target is a directory and the other is not"
+	case call == "openat2" && errno == syscall.ELOOP:
+		return "the target leads through a link of /proc to an open file, or through a loop of links"
+	case errno == syscall.ENOTDIR:
+		return "a part of the target is a file"
+	case call == "mkdirat" || call == "mknodat":
+		return "the target is not there and cannot be made: name one that is"
+	}
+	return ""
+}
+
+func chdirHint(errno syscall.Errno) string {
+	switch errno {
+	case syscall.ELOOP:
+		return "the working directory leads through a link of /proc to an open file, which is refused"
+	case syscall.ENOENT:
+		return "there is no such directory, and it is not made here"
+	case syscall.ENOTDIR:
+		return "it is, or leads through, something else than a directory"
+	case syscall.EACCES:
+		return "it may not be entered with the rights that the start has"
 	}
 	return ""
 }

@@ -3,10 +3,10 @@ package caisson
 import (
 	"errors"
 	"io/fs"
-	"os"
 
 	"github.com/caisson-go/caisson/internal/account"
 	"github.com/caisson-go/caisson/internal/inroot"
+	"github.com/caisson-go/caisson/internal/sys"
 )
 
 // identityOf finds who a user is by the passwd and group file of an image in layers: of each file, the
@@ -36,7 +36,7 @@ func topmost(layers []string, name string) ([]byte, error) {
 }
 
 func readIn(dir, name string) ([]byte, error) {
-	root, err := os.Open(dir)
+	root, err := sys.OpenBlocking(dir, sys.O_PATH)
 	if err != nil {
 		return nil, err
 	}

@@ -97,6 +97,7 @@ func quiet(t *testing.T, img *caisson.Image, dir string) census {
 	var last census
 	same := 0
 	if !poll(func() bool {
+		caisson.QuitGuardian()
 		runtime.GC() // what earlier tests forgot is closed by finalizers, and must not be counted
 		c := count(dir)
 		if c != last || c.Children > 0 {
@@ -111,11 +112,11 @@ func quiet(t *testing.T, img *caisson.Image, dir string) census {
 	return last
 }
 
-// settled waits for a census to equal an earlier one: the guardian goes a moment after the last container.
+// settled waits for a census to equal an earlier one. The guardian, which stays for a while, is asked to go.
 func settled(t *testing.T, dir string, want census) {
 	t.Helper()
 	var got census
-	if !poll(func() bool { got = count(dir); return got == want }) {
+	if !poll(func() bool { caisson.QuitGuardian(); got = count(dir); return got == want }) {
 		buf := make([]byte, 1<<16)
 		t.Fatalf("left behind:\n got %+v\nwant %+v\n%s", got, want, buf[:runtime.Stack(buf, true)])
 	}

@@ -8,28 +8,30 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"time"
 )
 
 // live is what a container is on Linux. Elsewhere there is none.
 type live struct {
+	id      string
 	timings []Timing
 }
+
+// hostViews is what an engine has seen of its host.
+type hostViews struct{}
 
 var errNotLinux = &Error{"clone", "container", errors.ErrUnsupported, "containers need Linux; images work here"}
 
 func (c *Container) start(context.Context) (*live, error) { return nil, errNotLinux }
-func (l *live) exited() <-chan struct{}                   { return nil }
+func (p *Process) start(context.Context) (*live, error)   { return nil, errNotLinux }
 func (l *live) ended() bool                               { return true }
 func (l *live) pid() int                                  { return 0 }
 func (l *live) signal(os.Signal) error                    { return errNotLinux }
 func (l *live) resize(Winsize) error                      { return errNotLinux }
-func (l *live) wait(context.Context, time.Duration) error { return errNotLinux }
+func (l *live) wait(context.Context) error                { return errNotLinux }
+func (l *live) attend(context.Context) error              { return errNotLinux }
+func (l *live) stop(context.Context) error                { return errNotLinux }
 func (l *live) close() error                              { return nil }
-func (c *Container) stopSignal() (os.Signal, error)       { return nil, errNotLinux }
-func brokenPipe(error) bool                               { return false }
-func terminalGone(error) bool                             { return false }
-func (p *Process) start(context.Context) (*live, error)   { return nil, errNotLinux }
+func (l *live) cgroup() *Cgroup                           { return nil }
 
 func (l *live) socket(context.Context, int, int) (*os.File, error)      { return nil, errNotLinux }
 func (n *Namespace) socket(context.Context, int, int) (*os.File, error) { return nil, errNotLinux }
@@ -40,9 +42,11 @@ func dialIn(context.Context, socketMaker, string, string) (net.Conn, error) { re
 func listenIn(context.Context, socketMaker, string, string) (net.Listener, error) {
 	return nil, errNotLinux
 }
-func newNamespace(*os.File) (*Namespace, error)                        { return nil, errNotLinux }
-func makeNamespace(context.Context, NamespaceKind) (*Namespace, error) { return nil, errNotLinux }
-func inode(fs.FileInfo) uint64                                         { return 0 }
-func (o *Overlay) mount(string) error                                  { return errors.ErrUnsupported }
-func unmount(string) error                                             { return errors.ErrUnsupported }
-func overlayHint(error) string                                         { return "" }
+func newNamespace(*os.File) (*Namespace, error) { return nil, errNotLinux }
+func makeNamespaces(context.Context, []NamespaceKind) ([]*Namespace, error) {
+	return nil, errNotLinux
+}
+func inode(fs.FileInfo) uint64        { return 0 }
+func (o *Overlay) mount(string) error { return errors.ErrUnsupported }
+func unmount(string) error            { return errors.ErrUnsupported }
+func overlayHint(error) string        { return "" }

@@ -97,20 +97,3 @@ func maps(ranges []IDRange, id uint64) bool {
 	}
 	return id < next
 }
-
-// hostRoot is the root filesystem of Engine.Host on a host.
-func hostRoot(sup *Support) plan.Root {
-	kinds := map[string]plan.EntryKind{
-		"overlay": plan.EntryOverlay, "bind": plan.EntryBind, "link": plan.EntryLink, "empty": plan.EntryEmpty,
-	}
-	root := plan.Root{Kind: plan.Composite, Hidden: sup.HostHidden}
-	root.Dirs = []plan.Entry{{Name: "var/tmp", Mode: 0o1777}, {Name: "var/log", Mode: 0o755}, {Name: "var/spool", Mode: 0o755}}
-	for _, e := range sup.HostRoot {
-		mode := uint32(0o755)
-		if e.Name == "tmp" {
-			mode = 0o1777
-		}
-		root.Entries = append(root.Entries, plan.Entry{Name: e.Name, Kind: kinds[e.Kind], Target: e.Target, Mode: mode, Below: e.Below})
-	}
-	return root
-}

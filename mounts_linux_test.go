@@ -98,7 +98,7 @@ func TestPropagation(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(shared, syscall.MNT_DETACH) })
-	for mode, want := range map[string]string{"private": "0", "slave": "1"} {
+	for mode, want := range map[caisson.Propagation]string{caisson.PropagationPrivate: "0", caisson.PropagationSlave: "1"} {
 		c := engine(t).Host().Command("sh", "-c", "echo up; read x; grep -c /vol/later /proc/self/mountinfo")
 		c.Mounts = []caisson.Mount{{Source: shared, Target: "/vol", Propagation: mode}}
 		in, err := c.StdinPipe()

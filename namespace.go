@@ -28,7 +28,8 @@ var namespaceKinds = []NamespaceKind{
 }
 
 // Namespace is an open namespace. It lives at least as long as it is open. No thread of the host program
-// ever enters it: what has to happen there happens in a small process of its own.
+// ever enters it: what has to happen there happens in a small process of its own. Its methods may be called
+// from several goroutines.
 type Namespace struct {
 	kind  NamespaceKind
 	file  *os.File
@@ -38,6 +39,7 @@ type Namespace struct {
 // OpenNamespace opens the namespace that a file stands for: one of /proc/PID/ns, or a bind mount of one.
 //
 // Errors: *Error; fs.ErrNotExist, fs.ErrPermission, syscall.ENOTTY if the file is something else.
+// Source: namespaces(7), ioctl_nsfs(2).
 func OpenNamespace(path string) (*Namespace, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -52,34 +54,64 @@ func OpenNamespace(path string) (*Namespace, error) {
 }
 
 // NewNamespace makes a namespace without a process in it. Without privilege a user namespace is made
-// with it, in which the host program's user is root. A network namespace has its loopback up. A pid or
-// time namespace cannot be held without a process and is errors.ErrUnsupported.
+// with it, in which the host program's user is root. A network namespace has its loopback up; what is mounted
+// in a mount namespace does not show on the host. A pid or time namespace cannot be held without a process.
+//
+// Two namespaces of an ordinary user that are made one after the other belong to two user namespaces, and no
+// program can be in both: make them by NewNamespaces.
+//
+// Errors: *Error; fs.ErrPermission where namespaces are forbidden, syscall.ENOSPC if there are too many,
+// errors.ErrUnsupported for a pid or time namespace and elsewhere than on Linux; ctx.Err.
+// Source: unshare(2), namespaces(7), user_namespaces(7).
 func NewNamespace(ctx context.Context, kind NamespaceKind) (*Namespace, error) {
-	if !slices.Contains(namespaceKinds, kind) {
-		return nil, &Error{"unshare", string(kind), errors.New("no such kind of namespace"), fmt.Sprint("use one of ", namespaceKinds)}
+	list, err := NewNamespaces(ctx, kind)
+	if err != nil {
+		return nil, err
 	}
-	if kind == PIDNamespace || kind == TimeNamespace {
-		return nil, &Error{"unshare", string(kind), errors.ErrUnsupported, "start a container and use its namespace"}
+	return list[0], nil
+}
+
+// NewNamespaces makes a namespace of each kind, in this order, as NewNamespace does. They are all owned by the
+// same user namespace, so that CommandIn can run a program in all of them: without privilege, or if it is
+// among the kinds, a new one, else the host program's. Close each after use.
+//
+// Errors: as NewNamespace's; then none is left.
+func NewNamespaces(ctx context.Context, kinds ...NamespaceKind) ([]*Namespace, error) {
+	if len(kinds) == 0 {
+		return nil, &Error{"unshare", "", errors.New("no kind of namespace"), fmt.Sprint("use some of ", namespaceKinds)}
 	}
-	return makeNamespace(ctx, kind)
+	for i, kind := range kinds {
+		switch {
+		case !slices.Contains(namespaceKinds, kind):
+			return nil, &Error{"unshare", string(kind), errors.New("no such kind of namespace"), fmt.Sprint("use one of ", namespaceKinds)}
+		case kind == PIDNamespace || kind == TimeNamespace:
+			return nil, &Error{"unshare", string(kind), errors.ErrUnsupported, "start a container and use its namespace"}
+		case slices.Contains(kinds[:i], kind):
+			return nil, &Error{"unshare", string(kind), errors.New("the kind is given twice"), "give each once"}
+		}
+	}
+	return makeNamespaces(ctx, kinds)
 }
 
 // Namespace opens one of the namespaces of a running container. Close it after use.
+//
+// Errors: *Error; ErrNotStarted, os.ErrProcessDone or ErrClosed if the container does not run.
+// Source: namespaces(7), "The /proc/pid/ns/ directory".
 func (c *Container) Namespace(kind NamespaceKind) (*Namespace, error) {
 	if !slices.Contains(namespaceKinds, kind) {
 		return nil, &Error{"open", string(kind), errors.New("no such kind of namespace"), fmt.Sprint("use one of ", namespaceKinds)}
 	}
-	l, err := c.running()
+	l, err := c.life.alive()
 	if err != nil {
-		return nil, err
+		return nil, c.failed("open", err)
 	}
-	pid := l.pid()
-	if pid == 0 {
-		return nil, os.ErrProcessDone
-	}
-	n, err := OpenNamespace("/proc/" + itoa(pid) + "/ns/" + string(kind))
-	if err == nil && l.ended() {
-		return nil, errors.Join(os.ErrProcessDone, n.Close())
+	n, err := OpenNamespace("/proc/" + itoa(l.pid()) + "/ns/" + string(kind))
+	if l.ended() {
+		// It may have ended before, and the number may be another's.
+		if err == nil {
+			_ = n.Close()
+		}
+		return nil, c.failed("open", os.ErrProcessDone)
 	}
 	return n, err
 }
@@ -97,21 +129,29 @@ func (n *Namespace) String() string {
 	return fmt.Sprintf("%s:[%d]", n.kind, inode(info))
 }
 
-// Close closes the namespace. It ends when nothing else holds it.
+// Close closes the namespace. It ends when nothing else holds it. It may be called more than once, and on nil.
 func (n *Namespace) Close() error {
+	if n == nil || n.file == nil {
+		return nil
+	}
 	if n.owner != nil {
 		_ = n.owner.Close()
 	}
-	return n.file.Close()
+	if err := n.file.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // Command is a program that runs in the namespace, and in the host program's own of every other kind,
 // with its filesystem and rights; in a namespace that an unprivileged user made, with the rights of its
-// user namespace. The environment is Process.Env and a default PATH, nothing else.
+// user namespace. The environment is Process.Env and a default PATH, nothing else. Process.Dir is an absolute
+// path of a directory that exists; empty, it is the host program's, or in a mount namespace the root.
+// There is no terminal, and Process.User and Groups are empty.
 func (n *Namespace) Command(arg ...string) *Process { return CommandIn([]*Namespace{n}, arg...) }
 
-// CommandIn is Namespace.Command in several namespaces of different kinds at once. They must stay open
-// until the program has started.
+// CommandIn is Namespace.Command in several namespaces of different kinds at once, such as those of
+// NewNamespaces. They must stay open until the program has started.
 func CommandIn(namespaces []*Namespace, arg ...string) *Process {
 	return &Process{Args: arg, namespaces: namespaces}
 }

@@ -51,23 +51,39 @@ func newNamespace(f *os.File) (*Namespace, error) {
 	return n, nil
 }
 
-// makeNamespace makes a namespace in a process that waits until it is open.
-func makeNamespace(ctx context.Context, kind NamespaceKind) (*Namespace, error) {
+// makeNamespaces makes namespaces in a process that waits until they are open.
+func makeNamespaces(ctx context.Context, kinds []NamespaceKind) ([]*Namespace, error) {
 	e := &Engine{}
 	sup, err := e.hostSupport()
 	if err != nil {
 		return nil, err
 	}
-	c := &plan.Config{Args: []string{string(kind)}}
-	if !sup.Privileged || kind == UserNamespace {
+	var flags uint64
+	for _, kind := range kinds {
+		flags |= namespaceFlags[kind]
+	}
+	c := &plan.Config{Args: []string{"namespaces"}}
+	if !sup.Privileged || flags&sys.CLONE_NEWUSER != 0 {
 		c.Namespaces.User = plan.UserNamespace{Mode: plan.UserOneID, UID: uint32(sup.UID), GID: uint32(sup.GID)}
 	}
-	var n *Namespace
-	err = serveTape(ctx, e, plan.CompileHold(c, namespaceFlags[kind]), c, nil, func(s *startup, _ *os.File) error {
-		n, err = OpenNamespace("/proc/" + itoa(s.stage.Pid) + "/ns/" + string(kind))
-		return err
+	var list []*Namespace
+	err = serveTape(ctx, e, plan.CompileHold(c, flags), c, nil, func(s *startup, _ *os.File) error {
+		for _, kind := range kinds {
+			n, err := OpenNamespace("/proc/" + itoa(s.stage.Pid) + "/ns/" + string(kind))
+			if err != nil {
+				return err
+			}
+			list = append(list, n)
+		}
+		return nil
 	})
-	return n, err
+	if err != nil {
+		for _, n := range list {
+			_ = n.Close()
+		}
+		return nil, err
+	}
+	return list, nil
 }
 
 // joined is the configuration of a program in given namespaces, and their files in the order in which
@@ -77,28 +93,34 @@ func joined(namespaces []*Namespace) (*plan.Config, []*os.File, error) {
 	to := map[NamespaceKind]*plan.Namespace{
 		CgroupNamespace: &c.Namespaces.Cgroup, IPCNamespace: &c.Namespaces.IPC, UTSNamespace: &c.Namespaces.UTS,
 		NetNamespace: &c.Namespaces.Net, TimeNamespace: &c.Namespaces.Time, PIDNamespace: &c.Namespaces.PID,
-		MountNamespace: &c.Namespaces.Mount,
+		MountNamespace: &c.Namespaces.Mount, UserNamespace: {},
 	}
 	for _, ns := range to {
 		ns.Mode = plan.Host
 	}
 	files := map[NamespaceKind]*os.File{}
+	var owner *os.File
 	for _, n := range namespaces {
-		if n.kind == UserNamespace {
-			files[UserNamespace] = n.file
-			continue
-		}
-		if files[n.kind] != nil {
+		switch {
+		case n == nil || n.file == nil:
+			return nil, nil, &Error{"setns", "namespace", errors.New("it is nil"), "take it from NewNamespace, OpenNamespace or Container.Namespace"}
+		case files[n.kind] != nil:
 			return nil, nil, &Error{"setns", n.String(), errors.New("two namespaces of one kind"), "give one of each kind"}
+		case owner == nil:
+			owner = n.owner
+		}
+		if _, err := n.file.Stat(); err != nil {
+			return nil, nil, &Error{"setns", string(n.kind), err, "keep it open until the program has started"}
 		}
 		*to[n.kind], files[n.kind] = plan.Namespace{Mode: plan.Join, Object: n.String()}, n.file
-		if n.owner != nil && files[UserNamespace] == nil {
-			files[UserNamespace] = n.owner
-		}
+	}
+	// The one that is given counts before the one that owns another.
+	if files[UserNamespace] == nil && owner != nil {
+		files[UserNamespace], to[UserNamespace].Object = owner, "owner"
 	}
 	var list []*os.File
 	if f := files[UserNamespace]; f != nil {
-		c.Namespaces.User = plan.UserNamespace{Mode: plan.UserJoin, Object: "owner", Lenient: true}
+		c.Namespaces.User = plan.UserNamespace{Mode: plan.UserJoin, Object: to[UserNamespace].Object, Lenient: true}
 		list = append(list, f)
 	}
 	for _, k := range []NamespaceKind{CgroupNamespace, IPCNamespace, UTSNamespace, NetNamespace, TimeNamespace, PIDNamespace, MountNamespace} {
@@ -111,27 +133,37 @@ func joined(namespaces []*Namespace) (*plan.Config, []*os.File, error) {
 
 // joinedPlan is the plan of a program in the namespaces of its process.
 func (p *Process) joinedPlan() (*plan.Plan, *plan.Config, []*os.File, error) {
-	if len(p.Args) == 0 || p.User != "" || len(p.Groups) > 0 {
-		return nil, nil, nil, &Error{"execve", "", errors.New("a program in a namespace has Args, and neither User nor Groups"), "use a container"}
-	}
-	c, files, err := joined(p.namespaces)
+	c, files, err := p.joinedConfig()
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	spec := Spec{Args: p.Args, Env: p.Env, Dir: p.Dir}
-	r := &request{spec: &spec, identity: account.Identity{Home: "/"}}
+	compiled, err := plan.CompileJoin(c)
+	return compiled, c, files, err
+}
+
+func (p *Process) joinedConfig() (*plan.Config, []*os.File, error) {
+	if p.User != "" || len(p.Groups) > 0 {
+		return nil, nil, &Error{"spec", "User", errors.New("a program in a namespace is the host program's user"), "leave User and Groups empty, or use a container"}
+	}
+	if p.TTY != nil {
+		return nil, nil, &Error{"spec", "TTY", errors.ErrUnsupported, "leave it nil, or use a container"}
+	}
+	if err := checkDir(p.Dir); err != nil {
+		return nil, nil, err
+	}
+	c, files, err := joined(p.namespaces)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.Cwd, c.ExtraFiles, c.Files = p.Dir, len(p.ExtraFiles), descriptorLimit()
+	r := &request{spec: &Spec{Args: p.Args, Env: p.Env}, identity: account.Identity{Home: "/"}}
 	if err := r.program(c); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	if home, ok := environ.Lookup(p.Env, "HOME"); !ok || home == "" {
 		c.Env = dropKey(c.Env, "HOME")
 	}
-	c.Cwd, c.ExtraFiles = p.Dir, len(p.ExtraFiles)
-	if p.TTY != nil {
-		return nil, nil, nil, &Error{"terminal", "namespace", errors.ErrUnsupported, "use a container"}
-	}
-	compiled, err := plan.CompileJoin(c)
-	return compiled, c, files, err
+	return c, files, nil
 }
 
 func dropKey(env []string, key string) []string {

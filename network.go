@@ -13,25 +13,37 @@ import (
 // address that starts with "@".
 //
 // The signature is that of net.Dialer.DialContext: give the method to http.Transport or a database driver.
+//
+// Errors: *net.OpError as of net.Dial, in which errors.Is finds the errno, syscall.ECONNREFUSED for instance;
+// *Error; ErrNotStarted; ErrClosed; os.ErrProcessDone if the container has ended; errors.ErrUnsupported for
+// another network; ctx.Err. Source: network_namespaces(7), socket(2), connect(2).
 func (c *Container) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	l, err := c.running()
+	l, err := c.life.alive()
 	if err != nil {
-		return nil, err
+		return nil, c.failed("dial", err)
 	}
 	return dialIn(ctx, l.socket, network, address)
 }
 
 // Listen listens on an address inside the container's network namespace: programs in the container
-// reach the host program there. Networks are those of Dial that are streams.
+// reach the host program there. Networks are those of Dial that are streams. The listener outlives the
+// container, and keeps its network namespace alive: close it.
+//
+// Errors: as Dial's; syscall.EADDRINUSE, and fs.ErrPermission for a port that is not the container's to take.
+// Source: network_namespaces(7), socket(2), listen(2).
 func (c *Container) Listen(ctx context.Context, network, address string) (net.Listener, error) {
-	l, err := c.running()
+	l, err := c.life.alive()
 	if err != nil {
-		return nil, err
+		return nil, c.failed("listen", err)
 	}
 	return listenIn(ctx, l.socket, network, address)
 }
 
 // Dial connects to an address as seen from inside a network namespace, as Container.Dial.
+//
+// Errors: *net.OpError as net.Dial's, in which errors.Is finds the errno, ctx.Err, and, if the namespace is
+// closed, os.ErrClosed; *Error with errors.ErrUnsupported for another kind of namespace or of network.
+// Source: network_namespaces(7), socket(2).
 func (n *Namespace) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if err := n.mustBeNet(); err != nil {
 		return nil, err
@@ -40,6 +52,10 @@ func (n *Namespace) Dial(ctx context.Context, network, address string) (net.Conn
 }
 
 // Listen listens on an address inside a network namespace, as Container.Listen.
+//
+// The listener keeps the network alive when the Namespace is closed.
+//
+// Errors: as Dial's; syscall.EADDRINUSE.
 func (n *Namespace) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	if err := n.mustBeNet(); err != nil {
 		return nil, err

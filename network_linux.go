@@ -66,9 +66,6 @@ func replace(ctx context.Context, socket socketMaker, c syscall.RawConn, listen 
 
 // socket makes a socket in the network namespace of a container.
 func (l *live) socket(ctx context.Context, domain, kind int) (sock *os.File, err error) {
-	if l.ended() {
-		return nil, os.ErrProcessDone
-	}
 	all, err := l.request.namespaces()
 	if err != nil {
 		return nil, err
@@ -82,7 +79,7 @@ func (l *live) socket(ctx context.Context, domain, kind int) (sock *os.File, err
 	c := &plan.Config{Args: []string{"socket"}, Namespaces: n}
 	pidfd, err := sys.Dup(l.proc.Pidfd())
 	if err != nil {
-		return nil, os.ErrProcessDone
+		return nil, os.ErrProcessDone // and its descriptor is closed
 	}
 	defer func() { _ = pidfd.Close() }()
 	err = serveTape(ctx, l.engine, plan.CompileSocket(c, true, domain, kind), c, []*os.File{pidfd}, keep(&sock))

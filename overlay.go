@@ -9,7 +9,7 @@ import (
 // written goes to the upper one alone. Kernel: Documentation/filesystems/overlayfs.rst.
 //
 // It can be used without a container. Mounting needs CAP_SYS_ADMIN over the host program's mount
-// namespace.
+// namespace. An Overlay is its fields and nothing else: its methods may be called from several goroutines.
 type Overlay struct {
 	// Lower are the read-only directories, bottom to top. They must not change while mounted. At least
 	// one, or two without Upper.
@@ -45,7 +45,10 @@ func (o *Overlay) Mount(target string) error {
 }
 
 // Unmount detaches the overlay from a directory, at once for new users and for the others when they are
-// done; umount2(2), MNT_DETACH.
+// done.
+//
+// Errors: *Error; fs.ErrPermission without privilege, fs.ErrNotExist for a missing directory, syscall.EINVAL
+// if nothing is mounted there, errors.ErrUnsupported elsewhere than on Linux. Source: umount2(2), MNT_DETACH.
 func (o *Overlay) Unmount(target string) error {
 	if err := unmount(target); err != nil {
 		return &Error{"umount2", target, err, "is it mounted, and are you root?"}

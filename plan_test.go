@@ -2,6 +2,7 @@ package caisson_test
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,39 +13,45 @@ import (
 
 // hosts are the machines that plans are compiled for. None of them needs to exist.
 func hosts() map[string]*caisson.Support {
-	newest := caisson.Kernel{
+	newest := caisson.KernelSupport{
 		OverlayFsconfig: true, OverlayLowerAdd: true, PivotRoot: true, Cgroup2: true, Mqueue: true, ProcMount: true,
 	}
+	local := caisson.HostEntry{Name: "local", Kind: caisson.HostMount}
 	root := []caisson.HostEntry{
-		{Name: "bin", Kind: "link", Target: "usr/bin"}, {Name: "etc", Kind: "overlay"},
-		{Name: "home", Kind: "empty"}, {Name: "tmp", Kind: "empty"}, {Name: "usr", Kind: "overlay", Below: []string{"local"}},
-		{Name: "var", Kind: "bind"},
+		{Name: "bin", Kind: caisson.HostLink, Target: "usr/bin"}, {Name: "etc"}, {Name: "home", Kind: caisson.HostEmpty},
+		{Name: "srv", Kind: caisson.HostBind}, {Name: "tmp", Kind: caisson.HostEmpty},
+		{
+			Name: "usr", Below: []caisson.HostEntry{local}, Locked: true,
+			Parts: []caisson.HostEntry{{Name: "bin"}, {Name: "lib64", Kind: caisson.HostLink, Target: "lib"}, local, {Name: "README", Kind: caisson.HostFile}},
+		},
+		{Name: "var"},
 	}
 	with := func(change func(*caisson.Support)) *caisson.Support {
 		s := &caisson.Support{
 			Privileged: true, Kernel: newest, HostRoot: root,
-			HostHidden: []string{"/etc/shadow", "/etc/ssl/private", "/var/lib/docker"},
+			HostHidden: []string{"/etc/shadow", "/etc/ssl/private", "/usr/local/secret", "/var/lib/docker"},
+			HostDirs:   []caisson.HostDir{{Path: "/usr/local", Mode: fs.ModeSetgid | 0o775, GID: 50}, {Path: "/var/lib", Mode: 0o711}},
 		}
 		change(s)
 		return s
 	}
-	without := func(off func(*caisson.Kernel)) *caisson.Support {
+	without := func(off func(*caisson.KernelSupport)) *caisson.Support {
 		return with(func(s *caisson.Support) { off(&s.Kernel) })
 	}
 	return map[string]*caisson.Support{
 		"root-v2":     with(func(*caisson.Support) {}),
-		"root-hybrid": without(func(k *caisson.Kernel) { k.Cgroup2 = false }),
+		"root-hybrid": without(func(k *caisson.KernelSupport) { k.Cgroup2 = false }),
 		"user-subids": with(func(s *caisson.Support) {
 			s.Privileged, s.UID, s.GID = false, 1000, 1000
 			s.SubUIDs, s.SubGIDs = []caisson.IDRange{{Start: 100000, Count: 65536}}, []caisson.IDRange{{Start: 100000, Count: 65536}}
 		}),
 		"user-one-id":        with(func(s *caisson.Support) { s.Privileged, s.UID, s.GID = false, 1000, 1000 }),
-		"no-fsconfig":        without(func(k *caisson.Kernel) { k.OverlayFsconfig, k.OverlayLowerAdd = false, false }),
-		"no-lower-add":       without(func(k *caisson.Kernel) { k.OverlayLowerAdd = false }),
-		"no-pivot":           without(func(k *caisson.Kernel) { k.PivotRoot = false }),
-		"no-mqueue":          without(func(k *caisson.Kernel) { k.Mqueue = false }),
-		"no-proc":            without(func(k *caisson.Kernel) { k.ProcMount = false }),
-		"no-nothing-5.15":    without(func(k *caisson.Kernel) { *k = caisson.Kernel{PivotRoot: true, ProcMount: true} }),
+		"no-fsconfig":        without(func(k *caisson.KernelSupport) { k.OverlayFsconfig, k.OverlayLowerAdd = false, false }),
+		"no-lower-add":       without(func(k *caisson.KernelSupport) { k.OverlayLowerAdd = false }),
+		"no-pivot":           without(func(k *caisson.KernelSupport) { k.PivotRoot = false }),
+		"no-mqueue":          without(func(k *caisson.KernelSupport) { k.Mqueue = false }),
+		"no-proc":            without(func(k *caisson.KernelSupport) { k.ProcMount = false }),
+		"no-nothing-5.15":    without(func(k *caisson.KernelSupport) { *k = caisson.KernelSupport{PivotRoot: true, ProcMount: true} }),
 		"user-no-fsconfig-1": with(func(s *caisson.Support) { s.Privileged, s.UID = false, 1000; s.Kernel.OverlayFsconfig = false }),
 	}
 }
@@ -72,6 +79,7 @@ func specs() map[string]caisson.Spec {
 				{Source: "/mnt/shared", Target: "/src", Propagation: "slave", Flat: true},
 			}
 		}),
+		"host-ro": with(func(s *caisson.Spec) { s.Image, s.ReadOnly = "host", true }),
 	}
 }
 
@@ -80,7 +88,7 @@ var combinations = []string{
 	"plain@root-v2", "plain@root-hybrid", "plain@user-subids", "plain@user-one-id", "joined@root-v2", "joined@user-one-id",
 	"tty-init@root-v2", "tty-init@user-subids", "mounts@root-v2", "mounts@user-one-id", "host@root-v2", "host@user-one-id",
 	"plain@no-fsconfig", "plain@no-lower-add", "plain@no-pivot", "plain@no-mqueue", "plain@no-proc", "plain@no-nothing-5.15",
-	"host@no-fsconfig", "host@user-no-fsconfig-1",
+	"host@no-fsconfig", "host@user-no-fsconfig-1", "host-ro@root-v2", "host-ro@no-fsconfig",
 }
 
 func TestPlansAreAsWritten(t *testing.T) {
@@ -135,7 +143,7 @@ func TestPlanErrors(t *testing.T) {
 		"relative source":       {Image: "host", Args: []string{"a"}, Mounts: []caisson.Mount{{Source: "x", Target: "/x"}}},
 		"unknown type":          {Image: "host", Args: []string{"a"}, Mounts: []caisson.Mount{{Type: "nfs", Target: "/x"}}},
 		"unknown propagation":   {Image: "host", Args: []string{"a"}, Mounts: []caisson.Mount{{Source: "/x", Target: "/x", Propagation: "both"}}},
-		"unknown capability":    {Image: "host", Args: []string{"a"}, Security: caisson.Security{Add: []string{"CAP_FLY"}}},
+		"unknown capability":    {Image: "host", Args: []string{"a"}, Security: caisson.Security{AddCapabilities: []string{"CAP_FLY"}}},
 		"unknown namespace":     {Image: "host", Args: []string{"a"}, Namespaces: caisson.Namespaces{Net: "bridge"}},
 		"pid of letters":        {Image: "host", Args: []string{"a"}, Namespaces: caisson.Namespaces{Net: "pid:1/../2"}},
 		"host's mounts":         {Image: "host", Args: []string{"a"}, Namespaces: caisson.Namespaces{Mount: caisson.NamespaceHost}},

@@ -10,10 +10,10 @@ func (s *Support) take(r *probe.Report) {
 				continue
 			}
 			res := r.Results[e.id]
-			*e.feature = Feature{e.id.Name(), e.id.Since(), FeatureState(res.State), res.Detail, res.Err, res.Remedy}
+			*e.feature = Feature{e.id.Name(), e.id.Since(), featureStates[res.State], res.Detail, res.Err, res.Remedy}
 		}
 	}
-	s.Cgroups.Mode, s.Security.AppArmor, s.Security.SELinux = r.CgroupMode, r.AppArmor, r.SELinux
+	s.Cgroups.Mode, s.Security.AppArmor, s.Security.SELinux = CgroupMode(r.CgroupMode), r.AppArmor, r.SELinux
 	f := &s.Filesystems
 	for _, k := range []struct {
 		ability *bool
@@ -22,7 +22,7 @@ func (s *Support) take(r *probe.Report) {
 		{&s.Kernel.OverlayFsconfig, &f.OverlayFsconfig}, {&s.Kernel.OverlayLowerAdd, &f.OverlayLowerAdd},
 		{&s.Kernel.PivotRoot, &f.PivotRoot}, {&s.Kernel.Mqueue, &f.Mqueue}, {&s.Kernel.ProcMount, &f.Proc},
 	} {
-		if k.feature.State != Unknown {
+		if k.feature.State != FeatureUnknown {
 			*k.ability = k.feature.Works()
 		}
 	}
@@ -40,7 +40,7 @@ func (s *Support) containerRemedy() string {
 		needed = append([]*Feature{&n.User, &s.IDs.Maps}, needed...)
 	}
 	for _, f := range needed {
-		if f.State == Fails && f.Remedy != "" {
+		if f.State == FeatureFails && f.Remedy != "" {
 			return f.Name + ": " + f.Remedy
 		}
 	}

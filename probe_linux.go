@@ -17,7 +17,7 @@ import (
 // Probe finds out what this host can do for containers, by doing each thing once: it makes namespaces,
 // mounts filesystems, makes cgroups and starts a container. It takes some tens of milliseconds and leaves
 // nothing behind. What does not work is told with its reason and its remedy. The Support is never nil: what ctx
-// left no time for is Unknown in it.
+// left no time for is FeatureUnknown in it.
 //
 // Nothing is remembered: an engine finds out by itself what it needs.
 //
@@ -29,12 +29,15 @@ func Probe(ctx context.Context) (*Support, error) {
 		sup = &Support{UID: os.Geteuid(), GID: os.Getegid(), Privileged: privileged()}
 	}
 	sup.Release = sys.Release()
+	if problem == nil {
+		problem = e.showHost(sup)
+	}
 	started := make(chan Feature, 1)
 	go func() { started <- e.tryContainer(ctx, problem) }()
 	report, err := probe.Run(ctx, e.probeHost(sup))
 	sup.take(report)
 	sup.Container = <-started
-	if remedy := sup.containerRemedy(); sup.Container.State == Fails && remedy != "" {
+	if remedy := sup.containerRemedy(); sup.Container.State == FeatureFails && remedy != "" {
 		sup.Container.Remedy = remedy
 	}
 	return sup, err
@@ -47,7 +50,7 @@ func (e *Engine) probeHost(sup *Support) *probe.Host {
 		UID: sup.UID, GID: sup.GID, User: userName(sup.UID), Privileged: sup.Privileged,
 	}
 	h.StateDir, _ = e.dir() // without one the trials that need it fail, and say so
-	uids, gids, err := subordinateRanges(sup.UID)
+	uids, gids, err := subordinateRanges(sup.UID, sup.GID)
 	h.SubUIDs, h.SubGIDs, h.SubErr = rangeText(uids), rangeText(gids), err
 	with := &Support{UID: sup.UID, GID: sup.GID, SubUIDs: uids, SubGIDs: gids}
 	h.MapIDs = func(pid int) error { return unhinted((&startup{support: with}).writeMaps(pid)) }
@@ -103,9 +106,9 @@ func (e *Engine) tryContainer(ctx context.Context, problem error) Feature {
 	case ctx.Err() != nil:
 		f.Err = ctx.Err()
 	case errors.As(err, &step) && step.Op == "execve" && errors.Is(err, fs.ErrNotExist), err == nil:
-		f.State = Works
+		f.State = FeatureWorks
 	default:
-		f.State, f.Err = Fails, err
+		f.State, f.Err = FeatureFails, err
 		if step != nil && !strings.Contains(step.Hint, "see Probe") {
 			f.Remedy = step.Hint
 		}

@@ -39,10 +39,10 @@ func TestProbeOfThisMachine(t *testing.T) {
 		}
 	}
 	for _, f := range s.Features() {
-		if f.State != caisson.Works && f.Err == nil {
+		if f.State != caisson.FeatureWorks && f.Err == nil {
 			t.Errorf("%v: no reason", f)
 		}
-		if f.State == caisson.Fails && f.Remedy == "" {
+		if f.State == caisson.FeatureFails && f.Remedy == "" {
 			t.Errorf("%v: no remedy", f)
 		}
 	}
@@ -89,7 +89,7 @@ func TestProbeEndsWithItsContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	if s.Container.State != caisson.Unknown || s.Namespaces.User.State != caisson.Unknown {
+	if s.Container.State != caisson.FeatureUnknown || s.Namespaces.User.State != caisson.FeatureUnknown {
 		t.Errorf("%v\n%v", s.Container, s.Namespaces.User)
 	}
 }
@@ -113,7 +113,7 @@ var scenarios = []scenario{
 	}, func(t *testing.T, s *caisson.Support) {
 		fails(t, s.Namespaces.User, syscall.ENOSPC, "sysctl -w user.max_user_namespaces")
 		fails(t, s.Container, syscall.ENOSPC, "user.max_user_namespaces")
-		if s.Filesystems.OverlayUser.State != caisson.Unknown {
+		if s.Filesystems.OverlayUser.State != caisson.FeatureUnknown {
 			t.Error(s.Filesystems.OverlayUser)
 		}
 	}},
@@ -123,7 +123,7 @@ var scenarios = []scenario{
 		}
 	}, func(t *testing.T, s *caisson.Support) {
 		fails(t, s.Namespaces.Mount, syscall.ENOSPC, "user.max_mnt_namespaces")
-		if !s.Namespaces.User.Works() || s.Filesystems.Overlay.State != caisson.Unknown {
+		if !s.Namespaces.User.Works() || s.Filesystems.Overlay.State != caisson.FeatureUnknown {
 			t.Errorf("%v\n%v", s.Namespaces.User, s.Filesystems.Overlay)
 		}
 	}},
@@ -139,7 +139,7 @@ var scenarios = []scenario{
 		readOnly(t, "cgroup")
 	}, func(t *testing.T, s *caisson.Support) {
 		fails(t, s.Cgroups.Make, syscall.EROFS, "read-only")
-		if s.Cgroups.Memory.State == caisson.Works || !s.Container.Works() {
+		if s.Cgroups.Memory.State == caisson.FeatureWorks || !s.Container.Works() {
 			t.Errorf("%v\n%v", s.Cgroups.Memory, s.Container)
 		}
 	}},
@@ -156,7 +156,7 @@ var scenarios = []scenario{
 	}, func(t *testing.T, s *caisson.Support) {
 		fails(t, s.IDs.SubUIDs, os.ErrNotExist, "/etc/subuid")
 		fails(t, s.IDs.SubGIDs, os.ErrNotExist, "/etc/subgid")
-		if s.IDs.Maps.State != caisson.Unknown || !s.Container.Works() {
+		if s.IDs.Maps.State != caisson.FeatureUnknown || !s.Container.Works() {
 			t.Errorf("%v\n%v", s.IDs.Maps, s.Container)
 		}
 	}},
@@ -187,7 +187,7 @@ var scenarios = []scenario{
 
 func fails(t *testing.T, f caisson.Feature, errno error, remedy string) {
 	t.Helper()
-	if f.State != caisson.Fails || errno != nil && !errors.Is(f.Err, errno) || !strings.Contains(f.Remedy, remedy) {
+	if f.State != caisson.FeatureFails || errno != nil && !errors.Is(f.Err, errno) || !strings.Contains(f.Remedy, remedy) {
 		t.Errorf("%v: want it to fail with %v and a remedy that says %q", f, errno, remedy)
 	}
 }
@@ -275,11 +275,11 @@ func TestProbeOfNewuidmapWithoutItsBit(t *testing.T) {
 	}
 	t.Setenv("PATH", dir)
 	s := probed(t)
-	if f := s.IDs.Maps; f.State != caisson.Fails || !strings.Contains(f.Remedy, "setuid root") || !strings.Contains(f.String(), "newuidmap") {
+	if f := s.IDs.Maps; f.State != caisson.FeatureFails || !strings.Contains(f.Remedy, "setuid root") || !strings.Contains(f.String(), "newuidmap") {
 		t.Error(f)
 	}
 	fails(t, s.Container, nil, "setuid root")
-	if f := s.Filesystems.IDMapped; f.State != caisson.Unknown {
+	if f := s.Filesystems.IDMapped; f.State != caisson.FeatureUnknown {
 		t.Error(f)
 	}
 }

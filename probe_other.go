@@ -15,7 +15,7 @@ import (
 func Probe(ctx context.Context) (*Support, error) {
 	s := &Support{UID: os.Geteuid(), GID: os.Getegid(), Release: runtime.GOOS}
 	s.Container = Feature{
-		Name: "container", State: Fails, Err: errNotLinux,
+		Name: "container", State: FeatureFails, Err: errNotLinux,
 		Remedy: "containers need Linux, on this machine or in a virtual one; images work here",
 	}
 	return s, errNotLinux

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -15,7 +16,7 @@ import (
 // PullPolicy says when a registry is asked for an image.
 type PullPolicy string
 
-// The policies, named as in Kubernetes.
+// The policies, named as in Kubernetes. "missing" is PullMissing too.
 const (
 	PullMissing PullPolicy = ""       // only for an image that the engine does not have
 	PullAlways  PullPolicy = "always" // always; what is here already is not fetched again
@@ -35,10 +36,14 @@ type PullOptions struct {
 // Pull makes an image of a registry available and returns it. References are Docker's:
 // "alpine" is "docker.io/library/alpine:latest"; a digest, "name@sha256:...", pins the content. Every
 // byte is verified against the digest that names it before it can be seen. The credentials are those of
-// Engine.Keychain.
+// Engine.Keychain. Two pulls of one image at once, by whichever programs, are fine.
+//
+// A layer of more than 64 GiB is refused, as are layers of more than 128 GiB together, or 256 GiB when they are
+// unpacked. An answer of which nothing comes for 30 seconds is given up.
 //
 // Errors: *Error naming the reference; fs.ErrNotExist for what the registry, or with PullNever the
 // engine, does not have; fs.ErrPermission where credentials are missing or refused; ctx.Err.
+// Source: OCI distribution-spec, "Pulling manifests"; OCI image-spec.
 func (e *Engine) Pull(ctx context.Context, ref string, o *PullOptions) (*Image, error) {
 	if o == nil {
 		o = &PullOptions{}
@@ -59,9 +64,9 @@ func (e *Engine) Pull(ctx context.Context, ref string, o *PullOptions) (*Image, 
 	return e.image(img), nil
 }
 
-// Image is an image that the engine has, by its reference or its ID.
+// Image is an image that the engine has, by its reference or its ID. No registry is asked.
 //
-// Errors: *Error; fs.ErrNotExist if there is none.
+// Errors: *Error; fs.ErrNotExist if there is none; ctx.Err. Source: OCI image-spec, "Image Layout".
 func (e *Engine) Image(ctx context.Context, ref string) (*Image, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -75,7 +80,11 @@ func (e *Engine) Image(ctx context.Context, ref string) (*Image, error) {
 	if _, err := v1.NewHash(ref); err == nil {
 		return e.stored(ref)
 	}
-	return e.Pull(ctx, ref, &PullOptions{Policy: PullNever})
+	r, err := registry.Parse(ref)
+	if err != nil {
+		return nil, &Error{"image", ref, registryCause(err), "write it as name:tag or name@sha256:..."}
+	}
+	return e.resolve(ref, r.String(), "Engine.Pull gets it")
 }
 
 func (e *Engine) registryOptions(o *PullOptions) (registry.Options, error) {
@@ -101,12 +110,39 @@ func (e *Engine) registryOptions(o *PullOptions) (registry.Options, error) {
 func pullError(ref string, err error) error {
 	var r *registry.Error
 	if errors.As(err, &r) {
-		return &Error{"pull", r.Ref, r.Err, r.Hint}
+		return &Error{"pull", r.Ref, registryCause(err), r.Hint}
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return &Error{"pull", ref, err, ""}
+}
+
+// registryCause is what a registry's error is about, without the words that its public form has already.
+func registryCause(err error) error {
+	var r *registry.Error
+	if errors.As(err, &r) {
+		err = r.Err
+	}
+	if s, ok := err.(*store.Error); ok {
+		return storeCause(s)
+	}
+	return err
+}
+
+// notStored is fs.ErrNotExist, said of an image.
+type notStored struct{}
+
+func (notStored) Error() string        { return "not in the store" }
+func (notStored) Is(target error) bool { return target == fs.ErrNotExist }
+
+// storeCause is why the store does not give an image: that it has none of the name, or, with a remedy of the
+// store's own, what is wrong with it.
+func storeCause(e *store.Error) error {
+	if e.Hint == "" && errors.Is(e, fs.ErrNotExist) {
+		return notStored{}
+	}
+	return e.Err
 }
 
 // images is the engine's store, opened once. Nothing is written before there is something to keep.
@@ -131,15 +167,30 @@ func (e *Engine) images() (*store.Store, error) {
 
 // stored is an image of the store by its ID, the digest of its manifest.
 func (e *Engine) stored(id string) (*Image, error) {
+	hint := "Engine.Pull gets it"
+	if _, err := v1.NewHash(id); err != nil {
+		hint = "an ID is wanted: Image.ID of what Engine.Image or Engine.Pull returns"
+	}
+	return e.resolve(id, id, hint)
+}
+
+// resolve finds an image in the store. In messages it is as the caller has named it.
+func (e *Engine) resolve(shown, name, hint string) (*Image, error) {
 	s, err := e.images()
 	if err != nil {
 		return nil, err
 	}
-	img, err := s.Resolve(id)
-	if err != nil {
-		return nil, &Error{"open", "image " + id, err, "pull it first"}
+	img, err := s.Resolve(name)
+	if err == nil {
+		return e.image(img), nil
 	}
-	return e.image(img), nil
+	if se, ok := err.(*store.Error); ok {
+		err = storeCause(se)
+		if se.Hint != "" {
+			hint = se.Hint
+		}
+	}
+	return nil, &Error{"image", shown, err, hint}
 }
 
 // image is the public handle of a stored image.

@@ -4,10 +4,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"os"
 	"syscall"
 	"time"
 
 	"github.com/caisson-go/caisson/internal/plan"
+	"github.com/caisson-go/caisson/internal/sys"
 	"github.com/caisson-go/caisson/internal/tape"
 )
 
@@ -22,13 +24,15 @@ type report struct {
 	end    time.Duration
 }
 
-// read reads records of eight bytes until the pipe ends: a pid, "ready", or a failed operation.
+// read reads records of eight bytes until the pipe ends: a pid, a failed operation, or the times of the steps. A
+// pipe of one page was marked by a process that was ready.
 func (s *startup) read() (report, error) {
 	var r report
 	buf := make([]byte, tape.FailureSize)
 	for {
 		_, err := io.ReadFull(s.status, buf)
 		if errors.Is(err, io.EOF) {
+			r.ready = sys.PipeSize(s.status) == os.Getpagesize()
 			return r, nil
 		}
 		if err != nil {
@@ -37,7 +41,6 @@ func (s *startup) read() (report, error) {
 		first, op := binary.LittleEndian.Uint32(buf), binary.LittleEndian.Uint32(buf[4:])
 		switch {
 		case op == 0 && first == 0:
-			r.ready = true
 			if err := s.readMarks(&r); err != nil {
 				return r, err
 			}
@@ -45,6 +48,9 @@ func (s *startup) read() (report, error) {
 			// It is not from the stage.
 		case op == 0:
 			r.pid = int(first)
+			if s.first != nil {
+				s.first <- r.pid
+			}
 			if err := s.guard(r.pid); err != nil {
 				return r, err
 			}

@@ -7,14 +7,15 @@ import (
 	"syscall"
 
 	"github.com/caisson-go/caisson/internal/launch"
+	"github.com/caisson-go/caisson/internal/sys"
 )
 
 // settle decides what came of the start, and sees to it that on error no process is left.
 func (s *startup) settle(r report, read, answered error) error {
 	first := s.stage
 	if s.plan.Staged {
-		first = nil
-		if r.pid != 0 {
+		first = s.tied // a detached one may have ended, and been waited for by its supervisor
+		if r.pid != 0 && first == nil {
 			p, err := launch.Adopt(r.pid)
 			if err != nil {
 				s.stage.Kill()
@@ -30,7 +31,7 @@ func (s *startup) settle(r report, read, answered error) error {
 		case s.plan.Staged:
 			s.stage.Kill() // it has ended, or is about to
 		}
-		s.live.proc, s.live.mounts = first, s.ownMounts(first.Pid)
+		s.live.proc = first
 		return nil
 	}
 	s.unguard()
@@ -38,6 +39,7 @@ func (s *startup) settle(r report, read, answered error) error {
 		s.discard(first)
 	}
 	s.stage.Kill()
+	survivors := s.live.endMounts() // it may have come as far as executing the program, which a context then ended
 	if s.live.report != nil {
 		_ = s.live.report.Close()
 		s.live.report = nil
@@ -46,7 +48,7 @@ func (s *startup) settle(r report, read, answered error) error {
 		_ = s.live.tty.Close()
 		s.live.tty = nil
 	}
-	return s.explain(r, read, answered)
+	return withCleanup(s.explain(r, read, answered), survivors)
 }
 
 // discard ends a process that a stage made. A supervisor's child is reaped by it or, when it is gone too,
@@ -58,6 +60,7 @@ func (s *startup) discard(p *launch.Process) {
 	}
 	_ = p.Signal(syscall.SIGKILL)
 	_, _, _ = s.stage.Wait()
+	sys.AwaitDeath(p.Pidfd(), deathTime)
 	p.Close()
 }
 
@@ -96,7 +99,7 @@ func (s *startup) failure(r report) *Error {
 	call := s.plan.Tape.CallOf(f.Op).String()
 	hint := s.plan.Tape.NoteOf(f.Op)
 	if hint == "" {
-		hint = stepHint(step.Verb, call, f.Errno)
+		hint = s.stepHint(step.Verb, call, f.Errno)
 	}
 	return &Error{Op: step.Verb, Path: step.Object, Err: os.NewSyscallError(call, f.Errno), Hint: hint}
 }

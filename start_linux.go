@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
-	"syscall"
+	"slices"
 	"time"
 
 	"github.com/caisson-go/caisson/internal/plan"
@@ -15,35 +15,45 @@ import (
 // start builds the container: what is on disk and outside its namespaces first, then the process.
 // Whatever it makes it pushes on the undo stack, which becomes the container's.
 func (c *Container) start(ctx context.Context) (_ *live, err error) {
-	l := &live{engine: c.engine}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	l := &live{engine: c.engine, id: newID(), cancel: c.Cancel, delay: c.WaitDelay}
 	defer func() {
 		if err != nil {
 			err = withCleanup(err, l.undo.run())
 		}
 	}()
+	from := &streams{c.Stdin, c.Stdout, c.Stderr, c.ExtraFiles, c.life.pipes, c.TTY != nil}
+	if err := from.check(); err != nil {
+		return nil, err
+	}
 	sup, err := c.engine.hostSupport()
 	if err != nil {
 		return nil, err
 	}
 	c.engine.state.sweeping.Do(c.engine.sweepOnce)
-	c.id = newID()
-	if err := c.checkDetach(); err != nil {
+	r := &request{
+		detach: c.Detach, spec: c.Spec.clone(), support: sup, id: l.id, extra: len(c.ExtraFiles), null: from.nulls(),
+		files: descriptorLimit(),
+	}
+	r.file = r.sourceIsFile
+	if err := r.checkDetach(from); err != nil {
 		return nil, err
 	}
-	r := &request{detach: c.Detach, spec: &c.Spec, support: sup, id: c.id, extra: len(c.ExtraFiles), null: nulls(c.Stdin, c.Stdout, c.Stderr), file: c.sourceIsFile}
 	if err := c.engine.fill(r, c.image, &l.undo); err != nil {
 		return nil, err
 	}
-	if c.Detach {
+	if r.detach {
 		if _, err := c.engine.containerDir(r, &l.undo); err != nil {
 			return nil, err
 		}
 	}
-	group, err := c.engine.limit(&c.Limits, r, &l.undo)
-	if err != nil {
+	if l.group, err = c.engine.limit(&r.spec.Limits, r, &l.undo); err != nil {
 		return nil, err
 	}
-	if err := c.launch(ctx, l, r, group); err != nil {
+	l.request = r
+	if err := l.launch(ctx, from); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -65,8 +75,9 @@ func newID() string {
 
 // launch starts the process. A kernel that turns out to lack an optional ability gets the plan that does
 // without; the engine remembers.
-func (c *Container) launch(ctx context.Context, l *live, r *request, group *limitGroup) (err error) {
-	if l.stdio, err = c.openStdio(); err != nil {
+func (l *live) launch(ctx context.Context, from *streams) (err error) {
+	r := l.request
+	if l.stdio, err = openStdio(from); err != nil {
 		return &Error{"open", "standard files", err, ""}
 	}
 	defer func() {
@@ -81,40 +92,33 @@ func (c *Container) launch(ctx context.Context, l *live, r *request, group *limi
 		}
 		p, err := plan.Compile(config)
 		if err != nil {
-			return &Error{"plan", c.Image, err, ""}
+			return &Error{"plan", r.spec.Image, err, ""}
 		}
 		s := &startup{
-			plan: p, config: config, engine: c.engine, support: r.support, live: l,
-			files: append(l.stdio.child[:], c.ExtraFiles...), cgroup: group.file(), lock: r.lock, guarded: !c.Detach,
+			plan: p, config: config, engine: l.engine, support: r.support, live: l,
+			files: append(l.stdio.child[:], from.extra...), cgroup: l.group.file(), lock: r.lock, empty: r.empty, guarded: !r.detach,
 		}
 		err = s.run(ctx)
 		p.Recycle()
 		if err == nil {
-			l.request = r
-			return c.adopt(l, s, group)
+			l.run(s.release())
+			return nil
 		}
-		if !c.engine.learn(err, r.support) {
+		if !l.engine.learn(err, r.support) {
 			return err
 		}
 	}
 }
 
-func (c *Container) openStdio() (*stdio, error) {
-	if c.TTY != nil {
-		return openStdio(nil, nil, nil) // the terminal takes their place
-	}
-	return openStdio(c.Stdin, c.Stdout, c.Stderr)
-}
-
 // checkDetach refuses what would tie a detached container to this program.
-func (c *Container) checkDetach() error {
-	if !c.Detach {
+func (r *request) checkDetach(from *streams) error {
+	if !r.detach {
 		return nil
 	}
-	if c.TTY != nil {
+	if from.tty {
 		return &Error{"detach", "terminal", errors.ErrUnsupported, "a terminal ends with the program that has its other side"}
 	}
-	for _, f := range []any{c.Stdin, c.Stdout, c.Stderr} {
+	for _, f := range []any{from.in, from.out, from.err} {
 		if _, ok := f.(*os.File); f != nil && !ok {
 			return &Error{"detach", "standard files", errors.ErrUnsupported, "give an *os.File or nothing: nobody would copy"}
 		}
@@ -122,37 +126,29 @@ func (c *Container) checkDetach() error {
 	return nil
 }
 
-// adopt makes the started process the container's.
-func (c *Container) adopt(l *live, s *startup, group *limitGroup) error {
-	l.group = group
-	if l.tty != nil {
-		l.stdio.attach(l.tty, c.Stdin, c.Stdout)
-	}
-	l.stdio.started()
-	l.watch(s.release())
-	return nil
-}
-
 // sourceIsFile tells whether mount i shows something else than a directory. What cannot be looked at
 // is left for the mount to complain about.
-func (c *Container) sourceIsFile(i int) bool {
-	info, err := os.Stat(c.Mounts[i].Source)
+func (r *request) sourceIsFile(i int) bool {
+	info, err := os.Stat(r.spec.Mounts[i].Source)
 	return err == nil && !info.IsDir()
 }
 
-// stopSignal is the signal that asks the program to end.
-func (c *Container) stopSignal() (os.Signal, error) {
-	name := c.StopSignal
-	if name == "" && c.image != nil {
-		name = c.image.config.StopSignal
+// clone is a copy that shares nothing with its original.
+func (s *Spec) clone() *Spec {
+	c := *s
+	c.Args, c.Env, c.Groups = slices.Clone(s.Args), slices.Clone(s.Env), slices.Clone(s.Groups)
+	c.Mounts = slices.Clone(s.Mounts)
+	for i := range c.Mounts {
+		c.Mounts[i].IDs = slices.Clone(c.Mounts[i].IDs)
 	}
-	if name == "" {
-		return syscall.SIGTERM, nil
+	c.Security.AddCapabilities = slices.Clone(s.Security.AddCapabilities)
+	c.Security.DropCapabilities = slices.Clone(s.Security.DropCapabilities)
+	if s.TTY != nil {
+		size := *s.TTY
+		c.TTY = &size
 	}
-	return parseSignal(name)
+	return &c
 }
-
-func brokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
 
 // timings turns the times at which steps began into how long each took.
 func timings(p *plan.Plan, began []time.Duration, end time.Duration) []Timing {
@@ -167,7 +163,3 @@ func timings(p *plan.Plan, began []time.Duration, end time.Duration) []Timing {
 	}
 	return list
 }
-
-// terminalGone tells whether a read of a terminal's master failed because nobody holds the slave any
-// more, which is the end of its output; pty(7).
-func terminalGone(err error) bool { return errors.Is(err, syscall.EIO) || errors.Is(err, os.ErrClosed) }

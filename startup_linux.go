@@ -2,9 +2,7 @@ package caisson
 
 import (
 	"context"
-	"errors"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -28,12 +26,15 @@ type startup struct {
 	join    []*os.File // open namespaces to join, which stay the caller's
 	cgroup  *os.File
 	lock    *os.File // the container's directory, for a supervisor to hold
+	empty   *os.File // the empty mount namespace, if the plan begins there
 
 	program *tape.Program
 	status  *os.File // read end of the status pipe
 	control *os.File // our end of the control socket, or nil
 	stage   *launch.Process
-	guarded bool // the process ends with this program
+	first   chan int        // of a detached container: the number of its first process, closed when there is no more to read
+	tied    *launch.Process // of a detached container: its first process, which the supervisor's end kills
+	guarded bool            // the process ends with this program
 	entry   *guardian.Entry
 }
 
@@ -54,8 +55,9 @@ func (s *startup) run(ctx context.Context) error {
 		return err
 	}
 	s.stage, err = launch.Start(program, launch.Options{
-		Files: append(s.files, theirs...), CloneFlags: s.plan.CloneFlags, Cgroup: s.cgroup, Dir: dir,
+		Files: s.descriptors(theirs), CloneFlags: s.plan.CloneFlags, Cgroup: s.cgroup, Dir: dir,
 	})
+	program.Release()
 	if err != nil {
 		return &Error{"clone", "the container's first process", err, cloneHint(err)}
 	}
@@ -81,6 +83,15 @@ func (s *startup) run(ctx context.Context) error {
 	return nil
 }
 
+// descriptors are the process's, by number: see plan.FDs.
+func (s *startup) descriptors(theirs []*os.File) []*os.File {
+	list := append(s.files, theirs...)
+	if s.plan.FDs.Empty >= 0 {
+		list = append(list, s.empty) // which stays the engine's
+	}
+	return list
+}
+
 // cancel ends a start. A stage is not killed: between making the container's process and reporting it,
 // that would leave a child that nobody knows of. It waits for nothing but the control socket, whose end
 // makes it give up, and for what it waits in the kernel there is a bound.
@@ -99,7 +110,7 @@ func (s *startup) cancel() {
 
 // open makes the pipes and opens the namespaces. It returns the tape's ends, in the order of plan.FDs.
 func (s *startup) open(ctx context.Context) (theirs []*os.File, err error) {
-	r, w, err := os.Pipe()
+	r, w, err := sys.Pipe()
 	if err != nil {
 		return nil, &Error{"pipe", "status", err, ""}
 	}
@@ -111,20 +122,10 @@ func (s *startup) open(ctx context.Context) (theirs []*os.File, err error) {
 		}
 		s.control, theirs = mine, append(theirs, other)
 	}
-	if s.plan.FDs.Exit >= 0 {
-		r, w, err := s.exitStatus()
-		if err != nil {
-			return theirs, &Error{"pipe", "exit status", err, ""}
-		}
-		s.live.report, theirs = r, append(theirs, w)
-	}
-	if s.plan.FDs.Lock >= 0 {
-		// The same open file, so that the lock is held until the supervisor ends too; flock(2).
-		lock, err := sys.Dup(s.lock)
-		if err != nil {
-			return theirs, &Error{"dup", s.lock.Name(), err, ""}
-		}
-		theirs = append(theirs, lock)
+	ends, err := s.exitStatus()
+	theirs = append(theirs, ends...)
+	if err != nil {
+		return theirs, &Error{"open", "exit status", err, ""}
 	}
 	given := s.join
 	if s.inside != nil {
@@ -152,22 +153,6 @@ func (s *startup) open(ctx context.Context) (theirs []*os.File, err error) {
 		}
 	}
 	return theirs, err
-}
-
-// exitStatus is where an init or a supervisor writes the program's status: a pipe; or, where this program
-// may be gone by then, a file in the container's directory.
-func (s *startup) exitStatus() (r, w *os.File, err error) {
-	if !s.config.Detach {
-		return os.Pipe()
-	}
-	path := filepath.Join(s.lock.Name(), "exit")
-	if w, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
-		return nil, nil, err
-	}
-	if r, err = os.Open(path); err != nil {
-		return nil, nil, errors.Join(err, w.Close())
-	}
-	return r, w, nil
 }
 
 // interrupt makes a read that waits for the tape return.
@@ -205,12 +190,18 @@ func (s *startup) close() {
 // serve answers the tape and reads its report.
 func (s *startup) serve(ctx context.Context) error {
 	served := make(chan error, 1)
+	if s.config.Detach {
+		s.first = make(chan int, 1)
+	}
 	if s.control != nil {
 		go func() { served <- s.answer() }()
 	} else {
 		served <- nil
 	}
 	report, err := s.read()
+	if s.first != nil {
+		close(s.first)
+	}
 	if report.failed || err != nil || !report.ready {
 		s.interrupt()
 	}
@@ -241,12 +232,22 @@ func (s *startup) answer() error {
 			return err
 		}
 	}
+	if s.plan.Hands {
+		_, mounts, err := sys.ReceiveFD(s.control)
+		if err != nil {
+			return err
+		}
+		s.live.mounts = mounts
+	}
 	if s.config.TTY != nil {
 		_, master, err := sys.ReceiveFD(s.control)
 		if err != nil {
 			return err
 		}
 		s.live.tty = master
+	}
+	if s.config.Detach {
+		return s.tie()
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package caisson
 
 import (
+	"io/fs"
 	"iter"
 
 	"github.com/caisson-go/caisson/internal/plan"
@@ -12,16 +13,43 @@ type IDRange struct {
 	Count uint32 // how many there are
 }
 
-// HostEntry is a name in the root directory of the host, and how Engine.Host shows it.
+// HostEntryKind is how Engine.Host shows a name of the host.
+type HostEntryKind string
+
+// The kinds of entry.
+const (
+	HostOverlay HostEntryKind = "overlay" // the directory with a writable layer above it
+	HostMount   HostEntryKind = "mount"   // the same of what is mounted there; left out if overlay does not take its filesystem
+	HostBind    HostEntryKind = "bind"    // the directory as it is, read-only
+	HostFile    HostEntryKind = "file"    // the file as it is, read-only
+	HostLink    HostEntryKind = "link"    // a symbolic link
+	HostEmpty   HostEntryKind = "empty"   // an empty directory
+)
+
+// HostEntry is a name in the root directory of the host, or in another directory, and how Engine.Host shows it.
 type HostEntry struct {
-	Name   string   // without slash
-	Kind   string   // "overlay", "bind", "link" or "empty"
-	Target string   // of a link
-	Below  []string // of an overlay: mounts below it that are shown too, read-only
+	Name   string        // without slash; of those in Below the path from the directory on
+	Kind   HostEntryKind // "": HostOverlay
+	Target string        // of a link
+	Below  []HostEntry   // what is mounted below it and shown too
+
+	// Locked tells that something is mounted below it. A user namespace cannot take such a directory without its
+	// mounts; there it is made of Parts.
+	Locked bool
+	Parts  []HostEntry // the names in it
 }
 
-// Kernel is the optional abilities of a kernel. Each one that is missing has a fallback.
-type Kernel struct {
+// HostDir is a directory of the host that a container's layer has one of its own for, which must look the same: one
+// that Engine.Host shows, or in which it hides something.
+type HostDir struct {
+	Path string      // absolute
+	Mode fs.FileMode // permissions, setgid and sticky bit
+	UID  int         // its owner
+	GID  int         // its group
+}
+
+// KernelSupport is the optional abilities of a kernel. Each one that is missing has a fallback.
+type KernelSupport struct {
 	OverlayFsconfig bool // overlay by fsopen(2), since 6.5; else by mount(2)
 	OverlayLowerAdd bool // overlay's lowerdir+, since 6.7; else one list of all layers
 	PivotRoot       bool // false on an initramfs; else chroot(2)
@@ -30,19 +58,20 @@ type Kernel struct {
 	ProcMount       bool // a new proc can be mounted; false below a masked one
 }
 
-func (k Kernel) features() plan.Features { return plan.Features(k) }
+func (k KernelSupport) features() plan.Features { return plan.Features(k) }
 
 // Support is what this host can do for containers. The first part is what Spec.Plan goes by, and is all
 // that has to be filled in for it; the features are for people and for programs that want to know
-// beforehand, and only Probe fills them in. A feature that nobody tried is Unknown.
+// beforehand, and only Probe fills them in. A feature that nobody tried is FeatureUnknown.
 type Support struct {
-	Privileged bool        // root with CAP_SYS_ADMIN on the machine itself: no user namespace is needed
-	UID, GID   int         // who the host program is
-	SubUIDs    []IDRange   // subordinate user ids, and newuidmap(1) to use them
-	SubGIDs    []IDRange   // subordinate group ids
-	Kernel     Kernel      // its optional abilities
-	HostRoot   []HostEntry // the host's root directory
-	HostHidden []string    // paths of the host that Engine.Host does not show
+	Privileged bool          // root with CAP_SYS_ADMIN on the machine itself: no user namespace is needed
+	UID, GID   int           // who the host program is
+	SubUIDs    []IDRange     // subordinate user ids, and newuidmap(1) to use them
+	SubGIDs    []IDRange     // subordinate group ids
+	Kernel     KernelSupport // its optional abilities
+	HostRoot   []HostEntry   // the host's root directory
+	HostHidden []string      // paths of the host that Engine.Host does not show
+	HostDirs   []HostDir     // directories whose mode and owner it keeps; 0755 and root for others
 
 	// Release is the kernel's release, such as "6.12.9". Nothing is decided by it.
 	Release string
@@ -102,16 +131,27 @@ type FilesystemSupport struct {
 	IDMapped Feature // a mount of the default state directory with other owners; mount_setattr(2)
 }
 
+// CgroupMode is which versions of control groups a host has mounted; cgroups(7).
+type CgroupMode string
+
+// The modes.
+const (
+	CgroupNone   CgroupMode = ""       // none
+	CgroupV2     CgroupMode = "v2"     // the unified hierarchy alone
+	CgroupV1     CgroupMode = "v1"     // version 1 alone
+	CgroupHybrid CgroupMode = "hybrid" // both
+)
+
 // CgroupSupport is what can be limited, and how.
 type CgroupSupport struct {
-	Mode    string  // "v2", "v1", "hybrid" if both are mounted, or "" for none
-	Mounted Feature // some hierarchy is
-	Make    Feature // cgroups of its own for a container
-	Memory  Feature // Limits.Memory
-	CPU     Feature // Limits.CPU
-	Pids    Feature // Limits.Processes
-	Kill    Feature // cgroup.kill, which ends all processes of a cgroup at once
-	Into    Feature // CLONE_INTO_CGROUP, starting a process in a cgroup; clone3(2)
+	Mode    CgroupMode // which versions there are
+	Mounted Feature    // some hierarchy is
+	Make    Feature    // cgroups of its own for a container
+	Memory  Feature    // Limits.Memory
+	CPU     Feature    // Limits.CPU
+	Pids    Feature    // Limits.Processes
+	Kill    Feature    // cgroup.kill, which ends all processes of a cgroup at once
+	Into    Feature    // CLONE_INTO_CGROUP, starting a process in a cgroup; clone3(2)
 }
 
 // IDSupport is whether an ordinary user can map more ids than its own; user_namespaces(7).

@@ -16,13 +16,13 @@ import (
 // supports are made by hand: what people read must be as it is written, on any machine.
 func supports() map[string]*caisson.Support {
 	works := func(name, since, detail string) caisson.Feature {
-		return caisson.Feature{Name: name, Since: since, State: caisson.Works, Detail: detail}
+		return caisson.Feature{Name: name, Since: since, State: caisson.FeatureWorks, Detail: detail}
 	}
 	root := &caisson.Support{Privileged: true, Release: "6.12.9", Container: works("container", "", "")}
 	root.Namespaces.User = works("user namespace", "3.8", "")
 	root.Namespaces.Time = works("time namespace", "5.6", "")
 	root.Filesystems.OverlayFD = caisson.Feature{
-		Name: "overlay by fsconfig, layers by descriptor", Since: "6.13", State: caisson.Fails,
+		Name: "overlay by fsconfig, layers by descriptor", Since: "6.13", State: caisson.FeatureFails,
 		Err: &os.PathError{Op: "fsconfig", Path: "lowerdir+", Err: syscall.EBADF}, Remedy: "none needed",
 	}
 	root.Cgroups.Mode, root.Cgroups.Mounted = "v2", works("cgroups mounted", "2.6.24", "v2 on /sys/fs/cgroup: cpu memory pids")
@@ -30,11 +30,11 @@ func supports() map[string]*caisson.Support {
 
 	user := &caisson.Support{UID: 1000, GID: 1000, Release: "6.8.0-45-generic"}
 	user.Container = caisson.Feature{
-		Name: "container", State: caisson.Fails,
+		Name: "container", State: caisson.FeatureFails,
 		Err: &caisson.Error{Op: "map", Path: "uid 0 -> 1000", Err: os.NewSyscallError("write", syscall.EPERM), Hint: "the remedy"}, Remedy: "the remedy",
 	}
 	user.Namespaces.User = caisson.Feature{
-		Name: "user namespace", Since: "3.8", State: caisson.Fails, Err: &os.PathError{Op: "write", Path: "/proc/self/uid_map", Err: syscall.EPERM},
+		Name: "user namespace", Since: "3.8", State: caisson.FeatureFails, Err: &os.PathError{Op: "write", Path: "/proc/self/uid_map", Err: syscall.EPERM},
 		Remedy: "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
 	}
 	user.Filesystems.Overlay = caisson.Feature{Name: "overlay", Since: "3.18", Err: errors.New("needs user namespace")}
@@ -86,7 +86,7 @@ func TestFeaturesAreAllOfThem(t *testing.T) {
 
 func TestFeatureIsOneLine(t *testing.T) {
 	f := caisson.Feature{
-		Name: "pid namespace", State: caisson.Fails, Remedy: "run as root",
+		Name: "pid namespace", State: caisson.FeatureFails, Remedy: "run as root",
 		Err: errors.Join(&os.PathError{Op: "unshare", Path: "pid", Err: syscall.EPERM}, errors.New("more")),
 	}
 	if got, want := f.String(), "pid namespace: fails; unshare pid: operation not permitted; more; run as root"; got != want {
@@ -98,7 +98,7 @@ func TestFeatureIsOneLine(t *testing.T) {
 	if got := (caisson.Feature{Name: "x"}).String(); got != "x: unknown" {
 		t.Errorf("%q", got)
 	}
-	if got := (caisson.Feature{Name: "Landlock", State: caisson.Works, Detail: "ABI 7"}).String(); got != "Landlock: works; ABI 7" {
+	if got := (caisson.Feature{Name: "Landlock", State: caisson.FeatureWorks, Detail: "ABI 7"}).String(); got != "Landlock: works; ABI 7" {
 		t.Errorf("%q", got)
 	}
 }
@@ -106,10 +106,10 @@ func TestFeatureIsOneLine(t *testing.T) {
 // A Support that nobody filled in promises nothing.
 func TestNothingIsKnownBeforehand(t *testing.T) {
 	var s caisson.Support
-	if s.Container.State != caisson.Unknown || s.Container.Works() || !strings.HasPrefix(s.String(), "who you are") {
+	if s.Container.State != caisson.FeatureUnknown || s.Container.Works() || !strings.HasPrefix(s.String(), "who you are") {
 		t.Errorf("%v", s.Container)
 	}
-	if got := fmt.Sprint(caisson.Works, caisson.Fails, caisson.Unknown); got != "works fails unknown" {
+	if got := fmt.Sprint(caisson.FeatureWorks, caisson.FeatureFails, caisson.FeatureUnknown); got != "works fails unknown" {
 		t.Error(got)
 	}
 }

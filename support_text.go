@@ -44,8 +44,8 @@ func (s *Support) writeIdentity(b *strings.Builder) {
 	if s.Release != "" {
 		line("kernel", s.Release)
 	}
-	if s.Cgroups.Mode != "" {
-		line("cgroups", s.Cgroups.Mode)
+	if s.Cgroups.Mode != CgroupNone {
+		line("cgroups", string(s.Cgroups.Mode))
 	}
 	if s.Security.AppArmor != "" {
 		line("AppArmor", s.Security.AppArmor)
@@ -59,11 +59,11 @@ func (s *Support) writeIdentity(b *strings.Builder) {
 func (f *Feature) writeRow(b *strings.Builder, width int) {
 	pad := strings.Repeat(" ", width-utf8.RuneCountInString(f.Name))
 	row := fmt.Sprintf("  %s%s  %-7s  %-7s", f.Name, pad, f.State, f.Since)
-	if f.State == Works && f.Detail != "" {
+	if f.State == FeatureWorks && f.Detail != "" {
 		row += "  " + f.Detail
 	}
 	b.WriteString(strings.TrimRight(row, " ") + "\n")
-	if f.State == Works {
+	if f.State == FeatureWorks {
 		return
 	}
 	if reason := f.reason(); reason != "" {

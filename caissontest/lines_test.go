@@ -50,24 +50,54 @@ func TestLinesAreBounded(t *testing.T) {
 	for range 100 {
 		_, _ = l.Write(flood)
 	}
-	if len(l.kept) != maxLines || len(l.part) > maxLine || emitted < 100_000 {
-		t.Error(len(l.kept), len(l.part), emitted)
+	if l.size > maxKept || l.size < maxKept/2 || len(l.part) > maxLine || emitted < 100_000 {
+		t.Error(l.size, len(l.part), emitted)
+	}
+	if kept := len(l.kept) + l.forgotten; kept != emitted {
+		t.Error(len(l.kept), l.forgotten, emitted)
 	}
 }
 
-func TestFind(t *testing.T) {
+func TestWatch(t *testing.T) {
 	l := newLines(func(string) {})
-	_, ok, more := l.find("ready")
-	if ok {
-		t.Fatal("found in nothing")
+	found, leave := l.watch("ready")
+	defer leave()
+	gone, leaveGone := l.watch("ready")
+	leaveGone()
+	_, _ = l.Write([]byte("almost\nit is ready> "))
+	if line := <-found; line != "it is ready> " {
+		t.Errorf("%q", line)
 	}
-	go func() { _, _ = l.Write([]byte("almost\nit is ready> ")) }()
-	<-more
-	if line, ok, _ := l.find("ready"); !ok || line != "it is ready> " {
-		t.Errorf("%q %v", line, ok)
+	if len(gone) > 0 || len(l.watches) > 0 {
+		t.Error("somebody is told who does not want to know any more")
 	}
 	if l.text() != "almost\nit is ready> " {
 		t.Errorf("%q", l.text())
+	}
+	found, leave = l.watch("almost")
+	defer leave()
+	if line := <-found; line != "almost" {
+		t.Errorf("%q", line)
+	}
+}
+
+// A line is seen, however much is written in the same moment, and for long afterwards.
+func TestWatchInAFlood(t *testing.T) {
+	l := newLines(func(string) {})
+	found, leave := l.watch("ready")
+	defer leave()
+	_, _ = l.Write([]byte("ready\n" + strings.Repeat("noise\n", 3*maxKept/lineCost)))
+	if line := <-found; line != "ready" {
+		t.Errorf("%q", line)
+	}
+	_, _ = l.Write([]byte("ready again\n" + strings.Repeat("noise\n", 5000)))
+	again, leave := l.watch("ready")
+	defer leave()
+	if line := <-again; line != "ready again" {
+		t.Errorf("%q", line)
+	}
+	if !strings.Contains(l.tail(), "lines are not kept") {
+		t.Error(l.tail())
 	}
 }
 

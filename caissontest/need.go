@@ -31,7 +31,7 @@ func Need(t TB) {
 func skip(t TB, err error) {
 	t.Helper()
 	why := err.Error()
-	if s, _ := caisson.Probe(t.Context()); s != nil && s.Container.State == caisson.Fails {
+	if s, _ := caisson.Probe(t.Context()); s != nil && s.Container.State == caisson.FeatureFails {
 		why = s.Container.String()
 	}
 	if os.Getenv(env) != "" {

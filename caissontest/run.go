@@ -2,9 +2,11 @@ package caissontest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"path"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +31,7 @@ type Server struct {
 	t       TB
 	name    string
 	log     *lines
+	logged  string // which of Stdout and Stderr
 	client  *http.Client
 	waiting sync.Once
 	ended   chan struct{} // closed when the program has ended; made by waiting
@@ -49,12 +52,7 @@ func Run(t TB, c *caisson.Container) *Server {
 	s := &Server{Container: c, t: t, name: nameOf(c), ended: make(chan struct{})}
 	s.log = newLines(func(line string) { t.Logf("%s: %s", s.name, line) })
 	s.client = &http.Client{Transport: &http.Transport{DialContext: c.Dial}}
-	if c.Stdout == nil {
-		c.Stdout = s.log
-	}
-	if c.Stderr == nil && c.TTY == nil {
-		c.Stderr = s.log
-	}
+	s.connect()
 	t.Cleanup(s.cleanup)
 	if err := c.Start(t.Context()); err != nil {
 		if cause := refusal(t.Context(), c.Limits, err); cause != nil {
@@ -63,6 +61,18 @@ func Run(t TB, c *caisson.Container) *Server {
 		t.Fatalf("caissontest: %s does not start: %v%s", s.name, err, s.log.tail())
 	}
 	return s
+}
+
+// connect has logged what the test has no use for itself.
+func (s *Server) connect() {
+	var logged []string
+	if s.Stdout == nil {
+		s.Stdout, logged = s.log, append(logged, "Stdout")
+	}
+	if s.Stderr == nil && s.TTY == nil {
+		s.Stderr, logged = s.log, append(logged, "Stderr")
+	}
+	s.logged = strings.Join(logged, " or ")
 }
 
 // nameOf is what the container is called in the log: its name, or else its program's.
@@ -103,13 +113,20 @@ func (s *Server) cleanup() {
 // http://localhost:8080/ is its port 8080. Its idle connections are closed with the container.
 func (s *Server) Client() *http.Client { return s.client }
 
-// Log is the last of what the container has written, as far as it is logged: at most 200 lines.
+// Log is the last of what the container has written, as far as it is logged: at most a MiB.
 func (s *Server) Log() string { return s.log.text() }
 
-// WaitFor waits until a logged line contains text, and returns the first that does. The test fails, with the last
-// lines, if the program ends before, or ctx.
+// WaitFor waits until a logged line contains text, and returns the first that does, of those from before too as
+// long as Log has them. The test fails, with the last lines, if the program ends before, or ctx; and at once if
+// nothing is logged, because the test has set Stdout and Stderr.
+//
+// It calls Wait, which closes the pipes of StdinPipe and its siblings when the program ends.
 func (s *Server) WaitFor(ctx context.Context, text string) string {
 	s.t.Helper()
+	if s.logged == "" {
+		s.t.Fatalf("caissontest: nothing of %s is logged, so %q cannot be waited for (remedy: leave Stdout nil)", s.name, text)
+		return ""
+	}
 	s.waiting.Do(func() {
 		ctx := context.WithoutCancel(ctx)
 		go func() {
@@ -117,24 +134,24 @@ func (s *Server) WaitFor(ctx context.Context, text string) string {
 			close(s.ended)
 		}()
 	})
-	for {
-		line, ok, more := s.log.find(text)
-		if ok {
-			return line
-		}
-		select {
-		case <-more:
-		case <-ctx.Done():
-			s.t.Fatalf("caissontest: %s has not written %q: %v%s", s.name, text, ctx.Err(), s.log.tail())
-			return ""
-		case <-s.ended:
-			// All that it wrote has been copied by now.
-			if line, ok, _ := s.log.find(text); ok {
-				return line
-			}
-			s.t.Fatalf("caissontest: %s has ended (%s) and not written %q%s", s.name, ending(s.err), text, s.log.tail())
-			return ""
-		}
+	found, leave := s.log.watch(text)
+	defer leave()
+	var why string
+	select {
+	case line := <-found:
+		return line
+	case <-ctx.Done():
+		why = fmt.Sprintf("has not written %q to %s: %v", text, s.logged, ctx.Err())
+	case <-s.ended:
+		// All that it wrote has been copied by now.
+		why = fmt.Sprintf("has ended (%s) and not written %q to %s", ending(s.err), text, s.logged)
+	}
+	select {
+	case line := <-found:
+		return line
+	default:
+		s.t.Fatalf("caissontest: %s %s%s", s.name, why, s.log.tail())
+		return ""
 	}
 }
 

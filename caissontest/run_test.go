@@ -155,6 +155,25 @@ func TestOutputOfOnesOwn(t *testing.T) {
 	}
 }
 
+// What is not logged cannot be waited for, and is not waited for.
+func TestWaitForWhatIsNotLogged(t *testing.T) {
+	testneed.UserNamespaces(t)
+	f := run(func(t caissontest.TB) {
+		c := sh(t, "echo ready; exec sleep 1000")
+		c.Stdout, c.Stderr = io.Discard, io.Discard
+		caissontest.Run(t, c).WaitFor(context.Background(), "ready")
+	})
+	failed(t, f, `"ready"`, "leave Stdout nil")
+	f = run(func(t caissontest.TB) {
+		c := sh(t, "echo ready; echo other >&2; exit 3")
+		c.Stdout = io.Discard
+		s := caissontest.Run(t, c)
+		s.WaitFor(t.Context(), "other")
+		s.WaitFor(t.Context(), "ready")
+	})
+	failed(t, f, `"ready" to Stderr`, "exit status 3")
+}
+
 func TestTerminal(t *testing.T) {
 	testneed.UserNamespaces(t)
 	f := run(func(t caissontest.TB) {

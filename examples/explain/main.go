@@ -62,7 +62,7 @@ func explain(spec *caisson.Spec, support *caisson.Support, syscalls bool) error 
 	if err != nil {
 		return err
 	}
-	set, err := fields(spec)
+	set, err := json.Marshal(spec) // the fields that are set: JSON leaves out what is zero
 	if err != nil {
 		return err
 	}
@@ -71,37 +71,6 @@ func explain(spec *caisson.Spec, support *caisson.Support, syscalls bool) error 
 		fmt.Printf("\nThe system calls\n\n%s", plan.Syscalls())
 	}
 	return nil
-}
-
-// fields are those of the spec that are set: all others are as their zero value.
-func fields(spec *caisson.Spec) (string, error) {
-	data, err := json.Marshal(spec)
-	if err != nil {
-		return "", err
-	}
-	var all map[string]any
-	if err := json.Unmarshal(data, &all); err != nil {
-		return "", err
-	}
-	dropZero(all)
-	data, err = json.Marshal(all)
-	return string(data), err
-}
-
-func dropZero(fields map[string]any) {
-	for name, value := range fields {
-		if inner, ok := value.(map[string]any); ok {
-			dropZero(inner)
-			if len(inner) == 0 {
-				delete(fields, name)
-			}
-			continue
-		}
-		switch value {
-		case nil, "", 0.0, false:
-			delete(fields, name)
-		}
-	}
 }
 
 // host says for which host the plan is.
@@ -124,7 +93,7 @@ func (h *host) support() (*caisson.Support, error) {
 	if !h.rootless && !h.oneID && !h.old {
 		return nil, nil
 	}
-	s := &caisson.Support{Privileged: true, Kernel: caisson.Kernel{PivotRoot: true, ProcMount: true}}
+	s := &caisson.Support{Privileged: true, Kernel: caisson.KernelSupport{PivotRoot: true, ProcMount: true}}
 	if !h.old {
 		s.Kernel.OverlayFsconfig, s.Kernel.OverlayLowerAdd = true, true
 		s.Kernel.Cgroup2, s.Kernel.Mqueue = true, true

@@ -152,17 +152,10 @@ func namespaces(ctx context.Context) (list []*caisson.Namespace, closeAll func()
 	if err != nil {
 		return nil, closeAll, err
 	}
-	list = append(list, pid)
-	for _, kind := range []caisson.NamespaceKind{
-		caisson.MountNamespace, caisson.NetNamespace, caisson.UTSNamespace, caisson.IPCNamespace, caisson.CgroupNamespace,
-	} {
-		n, err := caisson.NewNamespace(ctx, kind)
-		if err != nil {
-			return list, closeAll, err
-		}
-		list = append(list, n)
-	}
-	return list, closeAll, nil
+	others, err := caisson.NewNamespaces(ctx,
+		caisson.MountNamespace, caisson.NetNamespace, caisson.UTSNamespace, caisson.IPCNamespace, caisson.CgroupNamespace)
+	list = append(others, pid)
+	return list, closeAll, err
 }
 
 // container: all of that and what it lacks. Print its steps with the example explain.

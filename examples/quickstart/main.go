@@ -130,7 +130,7 @@ func tour() []string {
 // explain adds to an error of the start what this host would need.
 func explain(ctx context.Context, err error) error {
 	support, probeErr := caisson.Probe(ctx)
-	if probeErr != nil || support.Container.State != caisson.Fails {
+	if probeErr != nil || support.Container.State != caisson.FeatureFails {
 		return err
 	}
 	return fmt.Errorf("%w\nThis host cannot run containers: %v\nFor all that it can and cannot do: go run ./examples/probe", err, support.Container)

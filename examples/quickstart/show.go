@@ -60,7 +60,7 @@ var phases = []struct {
 	verbs []string
 }{
 	{"user namespace and its ids", []string{"unshare", "map"}},
-	{"first process, in its namespaces", []string{"clone3", "setns"}},
+	{"first process, in its namespaces", []string{"clone", "setns"}},
 	{"mounts, overlays, /dev, /proc, /sys", []string{"mount", "overlay", "pivot_root", "chroot", "move_mount", "bind"}},
 	{"masked and read-only paths", []string{"mask", "read-only"}},
 	{"loopback and host name", []string{"ioctl", "sethostname"}},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -36,10 +37,15 @@ const usage = `usage: run [FLAG...] IMAGE [COMMAND ARGUMENT...]
 func parse(args []string) (*options, error) {
 	o := &options{}
 	f := flag.NewFlagSet("run", flag.ContinueOnError)
-	f.Usage = func() { fmt.Fprint(f.Output(), usage); f.PrintDefaults() }
+	f.SetOutput(io.Discard) // what it has to say is in the error too; the list of flags is for who asks for it
 	o.define(f)
-	if err := f.Parse(args); err != nil {
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		f.SetOutput(os.Stdout)
+		fmt.Print(usage)
+		f.PrintDefaults()
 		return nil, err
+	} else if err != nil {
+		return nil, fmt.Errorf("%w; run -h lists the flags", err)
 	}
 	o.command = f.Args()
 	if o.host && o.rootfs != "" {
@@ -47,8 +53,7 @@ func parse(args []string) (*options, error) {
 	}
 	if !o.host && o.rootfs == "" {
 		if len(o.command) == 0 {
-			f.Usage()
-			return nil, errors.New("no image")
+			return nil, errors.New("no image; run -h tells how it is used")
 		}
 		o.image, o.command = o.command[0], o.command[1:]
 	}
@@ -82,7 +87,6 @@ func (o *options) define(f *flag.FlagSet) {
 	text(o.tmpfs, "mount memory at `TARGET[:size=64m]`", "tmpfs")
 	text(into(&s.Dir), "working `directory`", "w", "workdir")
 	text(into(&s.User), "`user[:group]`, by name or number", "u", "user")
-	text(into(&s.Name), "the container's `name`", "name")
 	text(into(&s.Hostname), "the `host name`", "hostname")
 	text(into(&s.StopSignal), "the `signal` that ends the program", "stop-signal")
 	text(into(&o.rootfs), "use a `directory` as the root filesystem", "rootfs")
@@ -90,8 +94,8 @@ func (o *options) define(f *flag.FlagSet) {
 	text(into(&o.state), "the engine's state `directory`", "state")
 	text(into(&o.pull), "ask the registry `when`: missing, always or never", "pull")
 	text(appendTo(&s.Groups), "add a supplementary `group`", "group-add")
-	text(appendTo(&s.Security.Add), "add a `capability`", "cap-add")
-	text(appendTo(&s.Security.Drop), "drop a `capability`, or ALL", "cap-drop")
+	text(appendTo(&s.Security.AddCapabilities), "add a `capability`", "cap-add")
+	text(appendTo(&s.Security.DropCapabilities), "drop a `capability`, or ALL", "cap-drop")
 	text(appendTo(&o.insecure), "a `registry` that may be plain HTTP", "insecure")
 	text(func(v string) (err error) { s.Limits.Memory, err = size(v); return err }, "limit memory to `bytes`, such as 64m", "m", "memory")
 	f.Float64Var(&s.Limits.CPU, "cpus", 0, "limit to so many `processors`, such as 0.5")

@@ -27,8 +27,8 @@ func TestParse(t *testing.T) {
 			image: "a:1/c", pull: caisson.PullAlways, platform: "linux/arm64", insecure: []string{"a:1", "b"}}},
 		{"-e A=1 --env B= --env FROM_OUTSIDE -e NOT_THERE x", options{image: "x",
 			spec: caisson.Spec{Env: []string{"A=1", "B=", "FROM_OUTSIDE=value"}}}},
-		{"-w /w -u me:us --hostname h --name n --group-add g --init --read-only x", options{image: "x",
-			spec: caisson.Spec{Dir: "/w", User: "me:us", Hostname: "h", Name: "n", Groups: []string{"g"}, Init: true, ReadOnly: true}}},
+		{"-w /w -u me:us --hostname h --group-add g --init --read-only x", options{image: "x",
+			spec: caisson.Spec{Dir: "/w", User: "me:us", Hostname: "h", Groups: []string{"g"}, Init: true, ReadOnly: true}}},
 		{"-v /a:/b -v here:/c:ro -v /d:/e:ro,noexec --tmpfs /t --tmpfs /u:size=64m x", options{image: "x",
 			spec: caisson.Spec{Mounts: []caisson.Mount{
 				{Source: "/a", Target: "/b"},
@@ -38,7 +38,7 @@ func TestParse(t *testing.T) {
 				{Type: caisson.MountTmpfs, Target: "/u", Size: 64 << 20},
 			}}}},
 		{"--cap-drop ALL --cap-add CHOWN --network host x", options{image: "x", spec: caisson.Spec{
-			Security:   caisson.Security{Drop: []string{"ALL"}, Add: []string{"CHOWN"}},
+			Security:   caisson.Security{DropCapabilities: []string{"ALL"}, AddCapabilities: []string{"CHOWN"}},
 			Namespaces: caisson.Namespaces{Net: caisson.NamespaceHost}}}},
 		{"-m 64m --cpus 0.5 --pids-limit 20 x", options{image: "x",
 			spec: caisson.Spec{Limits: caisson.Limits{Memory: 64 << 20, CPU: 0.5, Processes: 20}}}},
@@ -64,8 +64,8 @@ func TestParseRefuses(t *testing.T) {
 		"-m x x", "-m 1t x", "-m -1 x", "-m 9223372036854775807g x", "--cpus x x", "--network bridge x", "--host --rootfs / x",
 	} {
 		t.Run(args, func(t *testing.T) {
-			if o, err := parse(strings.Fields(args)); err == nil {
-				t.Errorf("%+v", o)
+			if o, err := parse(strings.Fields(args)); err == nil || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%+v %v", o, err)
 			}
 		})
 	}

@@ -94,7 +94,7 @@ func confine(c *caisson.Container) {
 	c.Hostname = "sandbox"
 	c.ReadOnly = true
 	c.Mounts = []caisson.Mount{{Type: caisson.MountTmpfs, Target: "/tmp", Size: 16 << 20, NoExec: true}}
-	c.Security.Drop = []string{"ALL"}
+	c.Security.DropCapabilities = []string{"ALL"}
 	c.Init = true // reaps what the program leaves, and is killed with everything when the program ends
 	if os.Geteuid() == 0 {
 		c.User = "65534:65534" // without privilege the container's root is nobody outside already
@@ -122,7 +122,7 @@ func applicable(ctx context.Context, o *options) error {
 		}
 		why := l.feature
 		for _, needed := range []caisson.Feature{groups.Mounted, groups.Make} {
-			if needed.State == caisson.Fails {
+			if needed.State == caisson.FeatureFails {
 				why = needed
 				break
 			}
@@ -161,7 +161,7 @@ func verdict(err error, o *options, refused int) string {
 // processesRefused counts the processes that the limit has refused, in what the kernel tells about the container's
 // cgroup; admin-guide/cgroup-v2.rst, pids.events.
 func processesRefused(c *caisson.Container) (n int) {
-	group, err := caisson.OpenCgroup("caisson/" + c.ID())
+	group, err := c.Cgroup()
 	if err != nil {
 		return 0 // no limits, no cgroup
 	}

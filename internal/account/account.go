@@ -102,6 +102,44 @@ func (f Files) Resolve(user string, groups []string) (Identity, error) {
 	return f.resolve(w)
 }
 
+// nobody is the id that the kernel shows for one it has no name for; its overflowuid, user_namespaces(7).
+const nobody = 65534
+
+// Foresee is what Resolve will say, as far as that can be told without an image: known is false if the answer depends
+// on its files. Then numbers that were given are right, the rest is what there is without an entry, and for a user by
+// name it is nobody, with the name.
+//
+// Errors: *UserError for what can not be in any image.
+func Foresee(user string, groups []string) (id Identity, known bool, err error) {
+	w, err := parseWish(user, groups)
+	if err != nil {
+		return Identity{}, false, err
+	}
+	known = user == "" || w.user.numeric && w.group != nil
+	numeric := func(p *principal) {
+		if !p.numeric {
+			*p, known = principal{id: nobody, numeric: true}, false
+		}
+	}
+	name := w.user.name
+	numeric(&w.user)
+	switch {
+	case w.group != nil:
+		numeric(w.group)
+	case name != "":
+		w.group = &principal{id: nobody, numeric: true}
+	}
+	for i := range w.extra {
+		numeric(&w.extra[i])
+	}
+	id, err = Files{}.resolve(w)
+	id.Name = name
+	if user == "" {
+		id.Home = "/root"
+	}
+	return id, known, err
+}
+
 func (f Files) resolve(w wish) (Identity, error) {
 	u, err := f.user(w)
 	if err != nil {
@@ -173,7 +211,7 @@ func (f Files) groups(w wish, id *Identity) ([]uint32, error) {
 func unknown(input, name, file string, absent bool) error {
 	e := &UserError{Input: input, File: file, Reason: fmt.Sprintf("no entry %q in %s", short(name), file), Remedy: "use a number, or add the entry to the image", Err: fs.ErrNotExist}
 	if absent {
-		e.Reason = "the image has no " + file
+		e.Reason = fmt.Sprintf("no entry %q: the image has no %s", short(name), file)
 	}
 	return e
 }

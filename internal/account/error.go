@@ -6,7 +6,8 @@ import (
 	"io/fs"
 )
 
-// UserError reports a user or group that can not be, or that the image does not have.
+// UserError reports a user or group that can not be, or that the image does not have. It is for who names the input
+// and the remedy: its text is the reason alone.
 type UserError struct {
 	Input  string // as given
 	File   string // the file that was searched; "" if the input alone is wrong
@@ -15,10 +16,8 @@ type UserError struct {
 	Err    error // fs.ErrNotExist for an unknown name, else nil
 }
 
-// Error names the input, the reason and the remedy.
-func (e *UserError) Error() string {
-	return fmt.Sprintf("user or group %q: %s; %s", short(e.Input), e.Reason, e.Remedy)
-}
+// Error is the reason.
+func (e *UserError) Error() string { return e.Reason }
 
 // Unwrap returns Err.
 func (e *UserError) Unwrap() error { return e.Err }
@@ -32,7 +31,7 @@ type FileError struct {
 	Err    error  // from inroot.ReadFile, or nil
 }
 
-// Error names the file, the line and the remedy.
+// Error names the file, the line and the reason.
 func (e *FileError) Error() string {
 	at := e.File
 	if e.Line > 0 {
@@ -41,7 +40,7 @@ func (e *FileError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("%s of the image: %v", at, e.Err)
 	}
-	return fmt.Sprintf("%s of the image: %s; correct it in the image", at, e.Reason)
+	return fmt.Sprintf("%s of the image: %s", at, e.Reason)
 }
 
 // Unwrap returns Err.

@@ -38,6 +38,9 @@ func (g *Group) limit(l Limits, controllers []string) error {
 			_ = write(filepath.Join(filepath.Dir(d.path), "cgroup.subtree_control"), "+"+c)
 			err = d.set(c, l.settings(c, d.v2), needed)
 		}
+		if err == nil {
+			err = d.show(c, l)
+		}
 		if err != nil {
 			return err
 		}
@@ -142,11 +145,14 @@ func (g *Group) OOMKills() int64 {
 	if !ok {
 		return 0
 	}
-	file := "memory.events"
-	if !d.v2 {
-		file = "memory.oom_control"
+	if d.v2 {
+		return count(words(d.path, "memory.events"), "oom_kill") // the groups below included
 	}
-	return count(words(d.path, file), "oom_kill")
+	n := count(words(d.path, "memory.oom_control"), "oom_kill")
+	if home := d.home(); home != d.path {
+		n += count(words(home, "memory.oom_control"), "oom_kill")
+	}
+	return n
 }
 
 // count is the number behind a word.

@@ -3,6 +3,7 @@ package cgroup
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"syscall"
 )
 
@@ -59,6 +60,16 @@ func hint(op string, err error) string {
 		return "processes in it are still alive; kill them, and if they do not die, see why they hang"
 	}
 	return ""
+}
+
+// forUsers mends the remedy of what was refused where a tree is of version 1, of which nothing is ever delegated.
+func forUsers(trees []tree, err error) error {
+	var e *Error
+	one := slices.ContainsFunc(trees, func(t tree) bool { return !t.v2 })
+	if one && errors.As(err, &e) && errors.Is(err, fs.ErrPermission) {
+		return &Error{e.Op, e.Path, e.Err, "run as root: cgroup v1 is not for ordinary users; or boot with systemd.unified_cgroup_hierarchy=1"}
+	}
+	return err
 }
 
 // gone tells whether a group has been removed. A file of it that is still open says ENODEV.

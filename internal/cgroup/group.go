@@ -43,7 +43,8 @@ func (h *Host) Make(name string, l Limits) (*Group, error) {
 	if len(trees) == 0 {
 		return nil, &Error{"mkdir", name, errors.ErrUnsupported, "no cgroup hierarchy is mounted: mount -t cgroup2 none /sys/fs/cgroup"}
 	}
-	return makeLimited(trees, name, l)
+	g, err := makeLimited(trees, name, l)
+	return g, forUsers(trees, err)
 }
 
 // Open finds a group that exists, in the trees that have it.
@@ -85,9 +86,15 @@ func makeLimited(trees []tree, name string, l Limits) (*Group, error) {
 // rmdir takes back what has just been made.
 func (g *Group) rmdir() {
 	for _, d := range g.dirs {
+		if g.nested {
+			_ = syscall.Rmdir(d.inside().path)
+		}
 		_ = syscall.Rmdir(d.path)
 	}
 }
+
+// Name is the group's path below the root of its hierarchies, as Open takes it.
+func (g *Group) Name() string { return g.dirs[0].name }
 
 // Path is the directory with a controller's files, or "" if the group is not in its tree. The empty name
 // stands for version 2 itself.
@@ -123,8 +130,9 @@ func (g *Group) Directory() (*os.File, error) {
 	if !ok {
 		return nil, nil
 	}
-	f, err := os.Open(d.path)
-	return f, fail("open", d.path, err)
+	home := d.home()
+	f, err := os.Open(home)
+	return f, fail("open", home, err)
 }
 
 // Tasks are the files of version 1 to which a thread writes "0" to join. Unlike cgroup.procs they take
@@ -133,7 +141,7 @@ func (g *Group) Tasks() []string {
 	var list []string
 	for _, d := range g.dirs {
 		if !d.v2 {
-			list = append(list, filepath.Join(d.path, "tasks"))
+			list = append(list, filepath.Join(d.home(), "tasks"))
 		}
 	}
 	return list
@@ -145,7 +153,7 @@ func (g *Group) Add(pid int) error {
 		return &Error{"join", "process " + strconv.Itoa(pid), syscall.ESRCH, "give the number of a process; os.Getpid for this one"}
 	}
 	for _, d := range g.dirs {
-		file := filepath.Join(d.path, "cgroup.procs")
+		file := filepath.Join(d.home(), "cgroup.procs")
 		if err := write(file, strconv.Itoa(pid)); err != nil {
 			return fail("join", file, err)
 		}

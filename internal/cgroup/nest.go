@@ -13,7 +13,8 @@ import (
 // removed with the last: whoever removes a group tries to remove the one above, which the kernel refuses
 // while there is another in it. So a group above may go between making it and making the one in it.
 
-// Nest makes a limited group in the group parent, only in the trees that the limits need. parent is below
+// Nest makes a limited group in the group parent, only in the trees that the limits need, with a group inside
+// for the processes; see inside. parent is below
 // the root of each, or, for an ordinary user, below the nearest of the groups above its own in version 2
 // in which it may make groups: one that was delegated to it.
 func (h *Host) Nest(parent, name string, l Limits) (*Group, error) {
@@ -26,7 +27,7 @@ func (h *Host) Nest(parent, name string, l Limits) (*Group, error) {
 	}
 	g, err := nest(trees, parent, name, l)
 	if !errors.Is(err, fs.ErrPermission) || len(trees) != 1 || !trees[0].v2 {
-		return g, err
+		return g, forUsers(trees, err)
 	}
 	for _, base := range h.above(trees[0]) {
 		if g, err := nest(trees, path.Join(base, parent), name, l); err == nil {
@@ -59,6 +60,11 @@ func nest(trees []tree, parent, name string, l Limits) (*Group, error) {
 		return nil, err
 	}
 	made.nested = true
+	if err := made.makeInside(l); err != nil {
+		made.rmdir()
+		g.removeAbove()
+		return nil, err
+	}
 	return made, nil
 }
 

@@ -34,6 +34,9 @@ func (g *Group) Destroy(ctx context.Context) error {
 func (g *Group) remove(ctx context.Context, kill func(dir) error) error {
 	var errs []error
 	for _, d := range g.dirs {
+		if g.nested {
+			_ = syscall.Rmdir(d.inside().path) // or the first try would always be in vain
+		}
 		errs = append(errs, d.remove(ctx, kill))
 	}
 	if g.nested {

@@ -8,8 +8,9 @@ import (
 
 const (
 	// idleFor is how long a guardian stays without anything to guard: longer than a program takes from one
-	// container to the next, shorter than anybody minds a process that does nothing.
-	idleFor = 100 * time.Millisecond
+	// container to the next, whose start would else pay for another; shorter than anybody minds a process
+	// that does nothing.
+	idleFor = 2 * time.Second
 
 	// replaceEvery is how often a guardian that something keeps killing is started again by itself.
 	replaceEvery = time.Second
@@ -18,7 +19,8 @@ const (
 // Guardian guards processes. It is safe for concurrent use, and holds nothing while there is nothing to
 // guard. Its owner keeps one for the whole host program.
 type Guardian struct {
-	dir string
+	dir     string
+	idleFor time.Duration
 
 	mu     sync.Mutex
 	closed bool
@@ -28,11 +30,12 @@ type Guardian struct {
 	idle   *time.Timer
 	retry  *time.Timer
 	ending sync.WaitGroup
+	gone   chan struct{} // closed when the last guardian that was stopped is gone; nil if none was
 }
 
 // New returns a Guardian that starts when it is needed. Where the host forbids programs in memory, the
 // program's file lies, nameless, in dir.
-func New(dir string) *Guardian { return &Guardian{dir: dir} }
+func New(dir string) *Guardian { return &Guardian{dir: dir, idleFor: idleFor} }
 
 // Entry is one guarded process.
 type Entry struct {
@@ -91,6 +94,22 @@ func (g *Guardian) Close() {
 	g.stop()
 	g.mu.Unlock()
 	g.ending.Wait()
+}
+
+// Quit ends a guardian that has nothing to guard at once instead of in a while, and returns when it is gone. The
+// next Add starts another.
+func (g *Guardian) Quit() {
+	g.mu.Lock()
+	if g.live > 0 {
+		g.mu.Unlock()
+		return
+	}
+	g.stop()
+	gone := g.gone
+	g.mu.Unlock()
+	if gone != nil {
+		<-gone
+	}
 }
 
 // ready sees to a table and a watched guardian. While something is guarded already, it does nothing.
@@ -161,7 +180,7 @@ func (g *Guardian) rest() {
 		g.proc.unwatch()
 	}
 	table := g.table
-	g.idle = time.AfterFunc(idleFor, func() {
+	g.idle = time.AfterFunc(g.idleFor, func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		if g.table == table && g.live == 0 {
@@ -182,7 +201,10 @@ func (g *Guardian) stop() {
 	if table == nil {
 		return
 	}
+	gone := make(chan struct{})
+	g.gone = gone
 	g.ending.Go(func() {
+		defer close(gone)
 		if proc != nil {
 			proc.end()
 		}

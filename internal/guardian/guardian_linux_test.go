@@ -26,7 +26,7 @@ func TestGuardedProcessesEndWithTheHostProgram(t *testing.T) {
 		{"panic", func(_ *exec.Cmd, stdin io.Closer) { _ = stdin.Close() }},
 		{"exit", func(_ *exec.Cmd, stdin io.Closer) { _ = stdin.Close() }},
 		{"return", func(_ *exec.Cmd, stdin io.Closer) { _ = stdin.Close() }},
-		{"exec", func(_ *exec.Cmd, stdin io.Closer) { _ = stdin.Close() }},
+		{"copied", func(cmd *exec.Cmd, _ io.Closer) { _ = cmd.Process.Kill() }},
 	} {
 		t.Run(c.mode, func(t *testing.T) {
 			cmd, stdin, pidfds := startHost(t, c.mode, nil, nil)
@@ -39,6 +39,25 @@ func TestGuardedProcessesEndWithTheHostProgram(t *testing.T) {
 			eventually(t, time.Second, "the guarded processes are gone", func() bool { return running(t, pidfds) == 0 })
 			t.Logf("%d processes gone %v after the host program", guarded, time.Since(began).Round(10*time.Microsecond))
 		})
+	}
+}
+
+// A host program that executes another lives on, but what it reaps from then on is nothing that the guardian hears
+// of: a number in the table would soon be a stranger's. So what it guards ends at once, and not with the program.
+func TestGuardedProcessesEndWhenTheHostProgramExecutesAnother(t *testing.T) {
+	cmd, stdin, pidfds := startHost(t, "exec", nil, nil)
+	guards := children(t, cmd.Process.Pid, "caisson-guard")
+	if len(guards) != 1 {
+		t.Fatalf("%d guardians", len(guards))
+	}
+	_ = stdin.Close()
+	eventually(t, 5*time.Second, "the guarded processes are gone", func() bool { return running(t, pidfds) == 0 })
+	eventually(t, 5*time.Second, "the guardian has ended", func() bool {
+		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", guards[0]))
+		return len(stat) == 0 || strings.Contains(string(stat), ") Z ")
+	})
+	if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", cmd.Process.Pid)); string(name) != "sleep\n" {
+		t.Errorf("the host program is %q, %v", name, err)
 	}
 }
 
@@ -161,8 +180,8 @@ func TestFootprint(t *testing.T) {
 		t.Error("it takes 64 KiB or more")
 	}
 	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", guards[0]))
-	if err != nil || len(fds) != 2 {
-		t.Errorf("it holds %d descriptors, not the pidfd and the table: %v", len(fds), err)
+	if err != nil || len(fds) != 3 {
+		t.Errorf("it holds %d descriptors, not the pidfd, the table and the socket: %v", len(fds), err)
 	}
 	if dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", guards[0])); err != nil || dir != "/" {
 		t.Errorf("it works in %q: %v", dir, err)

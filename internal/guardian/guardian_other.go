@@ -23,3 +23,6 @@ func (e *Entry) Remove() {}
 
 // Close does nothing.
 func (g *Guardian) Close() {}
+
+// Quit does nothing.
+func (g *Guardian) Quit() {}

@@ -2,6 +2,7 @@ package guardian_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,6 +50,12 @@ func host(mode string) {
 		}
 		fmt.Println(pid)
 	}
+	if mode == "copied" {
+		if err := copied(); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+	}
 	fmt.Println("ready")
 	if mode == "user" {
 		select {} // the input is for what it guards
@@ -59,9 +66,35 @@ func host(mode string) {
 		panic("as the test wants it")
 	case "exit":
 		os.Exit(3)
-	case "exec": // the process goes on as another program: its containers must live on, and end with it
-		_ = syscall.Exec("/bin/sleep", []string{"sleep", "0.3"}, nil)
+	case "exec": // the process goes on as another program
+		_ = syscall.Exec("/bin/sleep", []string{"sleep", "600"}, nil)
 	}
+}
+
+// copied leaves copies of all sockets to a child that outlives the host program for some seconds, as a child has that
+// was forked and executes nothing.
+func copied() error {
+	cmd := exec.Command("sleep", "5")
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, e := range fds {
+		target, _ := os.Readlink("/proc/self/fd/" + e.Name())
+		n, err := strconv.Atoi(e.Name())
+		if err != nil || !strings.HasPrefix(target, "socket:") {
+			continue
+		}
+		fd, err := syscall.Dup(n)
+		if err != nil {
+			return err
+		}
+		cmd.ExtraFiles = append(cmd.ExtraFiles, os.NewFile(uintptr(fd), target))
+	}
+	if len(cmd.ExtraFiles) == 0 {
+		return errors.New("there are no sockets")
+	}
+	return cmd.Start()
 }
 
 func sleep() (int, error) {

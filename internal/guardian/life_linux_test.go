@@ -61,6 +61,7 @@ func TestNothingIsLeftAfterManyEntries(t *testing.T) {
 	warm(t)
 	before := count(t)
 	g := guardian.New(t.TempDir())
+	g.IdleFor(100 * time.Millisecond)
 	const total, workers = 10_000, 8
 	var wg sync.WaitGroup
 	for range workers {
@@ -126,6 +127,7 @@ func TestIdleGuardianIsGoneAndComesBack(t *testing.T) {
 	warm(t)
 	before := count(t)
 	g := guardian.New(t.TempDir())
+	g.IdleFor(100 * time.Millisecond)
 	defer g.Close()
 	for range 3 {
 		e, err := g.Add(pid)

@@ -19,6 +19,7 @@ const startLimit = 10 * time.Second
 type process struct {
 	*launch.Process
 	started time.Time
+	alive   *os.File      // what the guardian has the other end of; executing another program closes it
 	watched chan struct{} // closed when the goroutine that watches it, if there was one, is at its end
 }
 
@@ -34,28 +35,27 @@ func start(table *os.File, dir string) (*process, error) {
 	}
 	host := os.NewFile(uintptr(fd), "pidfd")
 	defer func() { _ = host.Close() }()
-	r, w, err := os.Pipe()
+	alive, theirs, err := sys.Socketpair()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = r.Close() }()
 	p, err := launch.Start(prog, launch.Options{
-		Files: []*os.File{hostFD: host, tableFD: table, readyFD: w},
+		Files: []*os.File{hostFD: host, tableFD: table, aliveFD: theirs},
 		Dir:   dir,
 	})
-	_ = w.Close()
+	_ = theirs.Close()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, alive.Close())
 	}
-	_ = r.SetReadDeadline(time.Now().Add(startLimit))
-	if _, err := io.ReadFull(r, make([]byte, 1)); err != nil {
+	_ = alive.SetReadDeadline(time.Now().Add(startLimit))
+	if _, err := io.ReadFull(alive, make([]byte, 1)); err != nil {
 		p.Kill()
 		status, _, _ := p.Wait()
-		return nil, fmt.Errorf("it ended at once (%s): %w", describe(status), err)
+		return nil, errors.Join(fmt.Errorf("it ended at once (%s): %w", describe(status), err), alive.Close())
 	}
 	idle := make(chan struct{})
 	close(idle)
-	return &process{p, time.Now(), idle}, nil
+	return &process{p, time.Now(), alive, idle}, nil
 }
 
 func describe(s syscall.WaitStatus) string {
@@ -96,4 +96,5 @@ func (p *process) end() {
 	<-p.watched
 	_ = p.Pidfd().SetReadDeadline(time.Time{})
 	p.Kill()
+	_ = p.alive.Close() // only now: to a guardian that lives it would be the host program's end
 }

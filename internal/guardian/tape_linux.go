@@ -12,7 +12,7 @@ import (
 const (
 	hostFD  = iota // a pidfd of the host program
 	tableFD        // the table
-	readyFD        // a pipe to say that it waits
+	aliveFD        // a socket whose other end the host program has, to say that it waits
 	usedFDs
 )
 
@@ -20,6 +20,11 @@ const (
 const processName = "caisson-guard"
 
 // program waits for the host program's end, kills what is in the table and exits.
+//
+// The pidfd tells that the process has ended, whatever copies of its descriptors its children have. When it
+// executes another program instead, it lives on, but knows nothing of the table any more: whom it reaps then would
+// stay listed, and the number be a stranger's. The other end of the socket is closed by that execution, so the
+// socket's end means that the numbers are true for the last time.
 func program() *tape.Tape {
 	t := tape.New()
 	broken := t.Label("broken")
@@ -31,15 +36,17 @@ func program() *tape.Tape {
 	t.Setsid()
 	t.Chdir("/").Ignore() // or the host program's directory could not be unmounted
 	t.CloseRange(usedFDs, math.MaxUint32, 0)
-	t.Write(tape.Int(readyFD), "r")
-	t.Close(tape.Int(readyFD))
+	sweep := t.Label("sweep")
+	t.Write(tape.Int(aliveFD), "r").Else(sweep)
 
 	// A pidfd is readable once the last thread of its process has ended; pidfd_open(2).
 	// poll is not restarted after SIGSTOP and SIGCONT; signal(7).
-	ready, sweep := t.Slot("ready"), t.Label("sweep")
-	wait := t.Here("wait")
-	t.Ppoll(hostFD, tape.Null).Allow(sys.EINTR).To(ready)
-	t.If(ready, tape.Int(1), sweep, wait)
+	ready := t.Slot("ready")
+	wait, both := t.Here("wait"), t.Label("both")
+	t.PpollAny(tape.Null, hostFD, aliveFD).Allow(sys.EINTR).To(ready)
+	t.If(ready, tape.Int(1), sweep, both)
+	t.Mark(both)
+	t.If(ready, tape.Int(2), sweep, wait)
 
 	n, pid := t.Slot("n"), t.Zero(entrySize)
 	some, used, done := t.Label("some"), t.Label("used"), t.Label("done")

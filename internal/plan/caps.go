@@ -38,6 +38,9 @@ func capNames(set uint64) string {
 }
 
 func describeIdentity(id *Identity) string {
+	if id.Note != "" {
+		return id.Note
+	}
 	s := fmt.Sprintf("uid %d, gid %d", id.UID, id.GID)
 	if id.SetGroups {
 		s += fmt.Sprintf(", groups %v", id.Groups)

@@ -19,9 +19,11 @@ type Config struct {
 	Caps       uint64 // capabilities kept, bit n for capability n
 	NewPrivs   bool   // allow setuid programs to gain privileges
 	Tasks      []string
+	Files      Rlimit
 	ExtraFiles int     // descriptors 3 and up that the program receives
 	Null       [3]bool // standard files that shall be the container's own /dev/null
 	Trace      bool
+	Empty      bool // an empty mount namespace can be passed open
 	Features   Features
 }
 
@@ -35,11 +37,15 @@ type Features struct {
 	ProcMount       bool // a proc filesystem can be mounted; false below masked ones
 }
 
+// Rlimit is a resource limit of the program; the zero value leaves it alone. See getrlimit(2).
+type Rlimit struct{ Soft, Hard uint64 }
+
 // Identity is who the program runs as.
 type Identity struct {
 	UID, GID  uint32
 	Groups    []uint32
-	SetGroups bool // false where a user namespace forbids setgroups(2)
+	SetGroups bool   // false where a user namespace forbids setgroups(2)
+	Note      string // what the ids stand for, in a plan that is only to be read: who it takes an image to know
 }
 
 // Mode says where a namespace comes from.
@@ -100,32 +106,42 @@ type Root struct {
 	// Layers, bottom to top, below a writable directory and its work directory.
 	Lower       []string
 	Upper, Work string
+	// A directory below them with empty files for generated ones to be mounted on, or "".
+	MountPoints string
 	// Memory puts the writable layer into a tmpfs, which ends with the container.
 	Memory bool
 	// Composite: the entries of the root directory, and paths to hide below them.
 	Entries []Entry
 	Hidden  []string
-	Dirs    []Entry // directories to make in the finished root: empty ones in place of hidden ones
+	Attrs   map[string]Attr // of directories that are made anew above the host's, by absolute path
+	Dirs    []Entry         // directories to make in the finished root: empty ones in place of hidden ones
 }
 
-// EntryKind says how a name in the host's root directory appears in the container.
+// Attr is who may do what in a directory of the host.
+type Attr struct{ Mode, UID, GID uint32 }
+
+// EntryKind says how a name of the host appears in the container.
 type EntryKind uint8
 
 // The kinds of entry.
 const (
 	EntryOverlay EntryKind = iota // the host's directory, with a writable layer above
-	EntryBind                     // the host's directory with what is mounted below it, read-only
+	EntryMount                    // the same, left out if overlay does not take its filesystem
+	EntryBind                     // the host's directory, read-only
+	EntryFile                     // the host's file, read-only
 	EntryLink                     // a symbolic link
 	EntryEmpty                    // an empty directory
 )
 
 // Entry is one name in a Composite root.
 type Entry struct {
-	Name   string // without slash
+	Name   string // in its directory; of those in Below the path from the entry on
 	Kind   EntryKind
-	Target string   // of EntryLink
-	Mode   uint32   // of EntryEmpty
-	Below  []string // EntryOverlay: mounts below it to show too, relative to it
+	Target string  // of EntryLink
+	Mode   uint32  // of EntryEmpty
+	Below  []Entry // EntryOverlay: what is mounted below it and shown too
+	Locked bool    // EntryOverlay, EntryMount: in a user namespace it is a directory of Parts instead
+	Parts  []Entry
 }
 
 // Mount is a mount that the caller asked for.

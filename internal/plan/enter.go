@@ -51,6 +51,9 @@ func (b *builder) enter() {
 	}
 	b.step("setns", cloneNames(flags)+" of "+object, "setns(2): a pidfd enters all at once, since 5.8")
 	b.Prctl(sys.PR_SET_DUMPABLE, tape.Int(0))
+	if n.User.Mode == UserOneID {
+		b.leaveGroups()
+	}
 	b.Setns(tape.Int(b.p.FDs.Joins), int(flags))
 	if n.User.Mode != UserHost {
 		b.become0()

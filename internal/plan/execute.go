@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"fmt"
+
 	"github.com/caisson-go/caisson/internal/sys"
 	"github.com/caisson-go/caisson/internal/tape"
 )
@@ -93,8 +95,8 @@ func (b *builder) identity() {
 			op.Allow(sys.EPERM).Note("a namespace of one id has denied it for good; user_namespaces(7)")
 		}
 	}
-	b.Setresgid(id.GID)
-	b.Setresuid(id.UID)
+	b.Setresgid(id.GID).Note(id.Note)
+	b.Setresuid(id.UID).Note(id.Note)
 	caps := b.c.Caps
 	if id.UID != 0 {
 		caps = 0
@@ -136,24 +138,38 @@ func (b *builder) control() {
 // execute starts the program, as this process or as the child of an init.
 func (b *builder) execute() {
 	argv, envp := b.Strings(b.c.Args), b.Strings(b.c.Env)
+	b.tie()
 	if b.c.Init {
 		b.init()
 	}
 	b.step("close", "everything but the program's own descriptors, on exec", "close_range(2)")
 	b.Umask(0o022)
 	b.CloseRange(uint32(3+b.c.ExtraFiles), ^uint32(0), sys.CLOSE_RANGE_CLOEXEC)
+	if l := b.c.Files; l != (Rlimit{}) {
+		b.step("prlimit", fmt.Sprintf("nofile %d:%d", l.Soft, l.Hard), "getrlimit(2), select(2): descriptors up to 1023")
+		b.Prlimit64(sys.RLIMIT_NOFILE, l.Soft, l.Hard)
+	}
 	b.step("execve", b.c.Args[0], "execve(2)")
 	b.ready()
 	b.candidates(argv, envp)
 }
 
-// ready reports that everything is set up. With no reader left the host program is dead, and the write
-// fails: a container never starts without it.
+// ready marks the pipe: everything is set up. The host program looks at the mark when the pipe has ended, because
+// the program has been executed or the process is dead. A record would wake it now, when the kernel, for the
+// execution, looks for a processor with less to do, and the start would move to one that has to be woken as well;
+// the capacity of a pipe wakes nobody. With no reader left the host program is dead: a container never starts
+// without it.
 func (b *builder) ready() {
-	b.WriteMem(tape.Int(b.p.FDs.Status), b.Words(tape.Int(0)).Addr(), tape.FailureSize)
+	status := tape.Int(b.p.FDs.Status)
 	if b.p.Marks > 0 {
-		b.WriteMem(tape.Int(b.p.FDs.Status), b.marks.Addr(), b.p.Marks*MarkSize)
+		b.WriteMem(status, b.Words(tape.Int(0)).Addr(), tape.FailureSize)
+		b.WriteMem(status, b.marks.Addr(), b.p.Marks*MarkSize)
 	}
+	unread, read := b.Slot("unread"), b.Label("")
+	b.Ppoll(b.p.FDs.Status, b.Words(tape.Int(0), tape.Int(0)).Addr()).To(unread).Note("POLLERR: no reader is left; pipe(7)")
+	b.If(unread, tape.Int(0), read, b.fail)
+	b.Mark(read)
+	b.Fcntl(status, sys.F_SETPIPE_SZ, tape.Int(1)).Note("one page: ready")
 }
 
 // candidates tries the program's paths as execvp(3) does: a file that is not there, or may not be
@@ -190,7 +206,7 @@ func (b *builder) init() {
 	child, parent := b.Label("program"), b.Label("init")
 	pid, status := b.Slot("program"), b.Zero(8)
 	b.BlockSignals(sys.SIG_BLOCK, all)
-	b.Clone3(0, sys.SIGCHLD, tape.Int(0)).To(pid)
+	b.Clone(0, sys.SIGCHLD).To(pid)
 	b.If(pid, tape.Int(0), child, parent)
 	b.Mark(parent)
 	b.Prctl(sys.PR_SET_NAME, b.Str("init").Addr()).Ignore()

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/caisson-go/caisson/internal/sys"
 	"github.com/caisson-go/caisson/internal/tape"
 )
@@ -17,10 +19,12 @@ var (
 	}
 	// The first is in every sysfs.
 	maskedDirs = []string{
-		"/sys/firmware", "/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/devices/virtual/powercap",
-		"/sys/kernel/debug", "/sys/kernel/tracing", "/sys/kernel/security", "/sys/fs/bpf", "/sys/module",
+		"/sys/firmware", "/sys/module", "/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/devices/virtual/powercap",
 	}
-	readOnly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+	// Where other filesystems are mounted on a host. In a sysfs of the container's own these directories are empty
+	// and stay so (sysfs_create_mount_point); a copy of the host's has the mounts too.
+	mountedInSys = []string{"/sys/kernel/debug", "/sys/kernel/tracing", "/sys/kernel/security", "/sys/fs/bpf"}
+	readOnly     = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 )
 
 // hide covers paths of /proc and /sys. It comes before any mount of the caller's, so that /dev/null and
@@ -40,11 +44,15 @@ func (b *builder) hide() {
 	first := maskedDirs[0]
 	b.Mount(emptyDir, first, "", sys.MS_BIND, "")
 	b.MountSetattr(tape.Cwd, first, 0, apiAttrs|sys.MOUNT_ATTR_RDONLY, 0, 0, tape.Int(0))
-	for _, d := range maskedDirs[1:] {
-		b.Mount(first, d, "", sys.MS_BIND, "").Allow(sys.ENOENT)
+	dirs := maskedDirs[1:]
+	if b.sysfsOfHost() {
+		dirs = slices.Concat(dirs, mountedInSys)
+		if !b.ownCgroups() {
+			dirs = append(dirs, "/sys/fs/cgroup")
+		}
 	}
-	if b.sysfsOfHost() && !b.ownCgroups() {
-		b.Mount(first, "/sys/fs/cgroup", "", sys.MS_BIND, "").Allow(sys.ENOENT)
+	for _, d := range dirs {
+		b.Mount(first, d, "", sys.MS_BIND, "").Allow(sys.ENOENT)
 	}
 	b.Unlinkat(tape.Cwd, emptyDir, sys.AT_REMOVEDIR)
 	b.step("read-only", "paths of /proc", "runtime-spec, config-linux.md, \"Readonly Paths\"")
@@ -55,11 +63,6 @@ func (b *builder) hide() {
 }
 
 const emptyDir = "/dev/.empty"
-
-// emptyMount is a detached filesystem with nothing in it, that nothing can be put into.
-func (b *builder) emptyMount() tape.Arg {
-	return b.filesystem("tmpfs", apiAttrs|sys.MOUNT_ATTR_RDONLY, param{"size", "4k"}, param{"mode", "555"})
-}
 
 // etc puts generated files over those of the image. They live in the memory of /dev, have no name there,
 // and are mounted on the files themselves: on a symbolic link too, which is not followed.
@@ -78,8 +81,10 @@ func (b *builder) etc() {
 		b.Write(fd, f.Content)
 		b.Close(fd)
 		b.OpenTree(b.dev, name, sys.OPEN_TREE_CLONE).To(mnt)
+		missing, next := b.Label(""), b.Label("")
+		b.MoveMount(mnt, dir, f.Name, 0).Then(next).Else(missing)
+		b.Mark(missing)
 		// Where the image's directory belongs to nobody we are, what is not there stays so.
-		next := b.Label("")
 		b.Mknodat(dir, f.Name, sys.S_IFREG|0o644, 0).Allow(sys.EEXIST).Else(next)
 		b.MoveMount(mnt, dir, f.Name, 0)
 		b.Mark(next)

@@ -39,10 +39,8 @@ func (b *builder) attach() {
 	if b.c.ReadOnly {
 		b.step("read-only", "/", "mount_setattr(2)")
 		b.MountSetattr(tape.Cwd, "/", 0, sys.MOUNT_ATTR_RDONLY, 0, 0, tape.Int(0))
-		for _, e := range b.c.Root.Entries {
-			if e.Kind == EntryOverlay {
-				b.MountSetattr(tape.Cwd, "/"+e.Name, 0, sys.MOUNT_ATTR_RDONLY, 0, 0, tape.Int(0))
-			}
+		for _, mnt := range b.shown {
+			b.MountSetattr(mnt, "", sys.AT_EMPTY_PATH, sys.MOUNT_ATTR_RDONLY, 0, 0, tape.Int(0))
 		}
 	}
 }

@@ -82,6 +82,9 @@ func cloneNames(flags uint64) string {
 func (b *builder) namespaces() {
 	n := &b.c.Namespaces
 	fresh := n.fresh()
+	if b.empty {
+		fresh &^= sys.CLONE_NEWNS // see enterEmpty
+	}
 	if len(b.p.Joins) == 0 && n.User.Mode == UserHost && fresh&sys.CLONE_NEWTIME == 0 && !b.c.Detach {
 		b.p.CloneFlags = uintptr(fresh)
 		if len(b.c.Tasks) > 0 && n.Cgroup.Mode == New {
@@ -103,6 +106,15 @@ func (b *builder) namespaces() {
 		fresh &^= sys.CLONE_NEWTIME
 	}
 	b.stage(fresh)
+}
+
+// Start is the step that comes before all others: the host program starts the process that makes them.
+func (p *Plan) Start() Step {
+	s := Step{Verb: "clone", Object: cloneNames(uint64(p.CloneFlags)), Why: "clone(2), namespaces(7)"}
+	if p.Staged {
+		s.Object, s.Why = "a process that makes the container's first one", "clone(2)"
+	}
+	return s
 }
 
 func (b *builder) join() {
@@ -143,6 +155,7 @@ func (b *builder) user() {
 	switch u.Mode {
 	case UserOneID:
 		b.step("unshare", "user", "user_namespaces(7)")
+		b.leaveGroups()
 		b.Unshare(sys.CLONE_NEWUSER)
 		b.step("map", fmt.Sprintf("uid 0 -> %d, gid 0 -> %d", u.UID, u.GID),
 			"user_namespaces(7): without privilege one id, and only once setgroups(2) is denied")
@@ -151,17 +164,15 @@ func (b *builder) user() {
 		b.step("unshare", "user", "user_namespaces(7)")
 		b.Unshare(sys.CLONE_NEWUSER)
 		b.step("map", "ids by the host program", "newuidmap(1), newgidmap(1); or /proc/PID/uid_map by root")
-		b.Write(tape.Int(b.p.FDs.Control), "m")
-		answer := b.Zero(8)
-		got := b.Slot("answer")
-		b.Read(tape.Int(b.p.FDs.Control), tape.Ref(answer)).To(got)
-		mapped := b.Label("mapped")
-		b.If(got, tape.Int(0), b.fail, mapped)
-		b.Mark(mapped)
+		b.ask("m")
 		b.become0()
 	case UserHost, UserJoin:
 	}
 }
+
+// leaveGroups gives up the host program's supplementary groups before a user namespace of one id, in which there
+// is no setgroups(2) any more. An ordinary user may not: to the kernel a group can also take rights away.
+func (b *builder) leaveGroups() { b.Setgroups(nil).Allow(sys.EPERM) }
 
 // EnterUser makes a user namespace on a tape of the caller's. With UserRanges the maps are the caller's to
 // write, and the ids to take.
@@ -188,7 +199,8 @@ func put(t *tape.Tape, path, s string) {
 	t.Close(fd)
 }
 
-// stage makes the container's first process and ends this one.
+// stage makes the container's first process and ends this one. It is clone(2) that makes it, because the
+// filter of a program that enters is in force by then and knows no clone3(2).
 func (b *builder) stage(flags uint64) {
 	what := "the container's first process"
 	if flags != 0 {
@@ -198,11 +210,11 @@ func (b *builder) stage(flags uint64) {
 	child, parent := b.Label("container"), b.Label("stage")
 	b.hideFromTracers()
 	if b.c.Detach {
-		b.step("clone3", what, "clone(2): a child of its supervisor")
-		b.Clone3(flags, sys.SIGCHLD, tape.Int(0)).To(pid.Field(0))
+		b.step("clone", what, "clone(2): a child of its supervisor")
+		b.Clone(flags, sys.SIGCHLD).To(pid.Field(0))
 	} else {
-		b.step("clone3", what, "clone(2), CLONE_PARENT: a child of the host program")
-		b.Clone3(flags|sys.CLONE_PARENT, 0, tape.Int(0)).To(pid.Field(0))
+		b.step("clone", what, "clone(2), CLONE_PARENT: a child of the host program")
+		b.Clone(flags|sys.CLONE_PARENT, 0).To(pid.Field(0))
 	}
 	b.If(pid.Field(0), tape.Int(0), child, parent)
 	b.Mark(parent)
@@ -216,20 +228,66 @@ func (b *builder) stage(flags uint64) {
 	b.Mark(child)
 }
 
+// handOver sends the mount namespace to the host program, before anything is executed in it, if the process
+// namespace is not the container's own: by nothing else are its processes found that outlive the first one. It is
+// opened in the container's proc, because the host's may be out of sight by now.
+func (b *builder) handOver() {
+	if !b.p.Hands {
+		return
+	}
+	b.step("open", "/proc/self/ns/mnt, to the host program", "namespaces(7): it ends what shares the pid namespace")
+	rights := b.Rights()
+	b.Openat(b.proc, "self/ns/mnt", sys.O_RDONLY|sys.O_CLOEXEC, 0).To(rights.FD())
+	b.SendRights(tape.Int(b.p.FDs.Control), "n", rights)
+	b.Close(rights.FD())
+}
+
+// tie lets a detached container die with its supervisor. Every change of ids undoes that (commit_creds in the
+// kernel), so it comes last; executing a set-id program would too, and does nothing here. A supervisor that was
+// killed before sends no signal any more: the host program looks, writes down who this process is, and answers.
+func (b *builder) tie() {
+	if !b.c.Detach {
+		return
+	}
+	b.step("prctl", "SIGKILL when the supervisor ends", "prctl(2), PR_SET_PDEATHSIG")
+	b.Prctl(sys.PR_SET_PDEATHSIG, tape.Int(sys.SIGKILL))
+	b.ask("p")
+}
+
+// ask sends a letter to the host program and goes on when it has answered.
+func (b *builder) ask(letter string) {
+	control := tape.Int(b.p.FDs.Control)
+	b.Write(control, letter)
+	got, answered := b.Slot("answer"), b.Label("answered")
+	b.Read(control, b.Zero(8)).To(got)
+	b.If(got, tape.Int(0), b.fail, answered)
+	b.Mark(answered)
+}
+
 // supervise is what the parent of a detached container does: it holds the container's lock, waits, writes
-// the status down and ends. It has nothing else of the host program's, and outlives it.
+// the status down and ends. It has nothing else of the host program's, and outlives it. It alone has the file: an
+// init, whose descriptors the container can open again, writes to a pipe.
 func (b *builder) supervise(pid tape.Ref) {
 	fds := &b.p.FDs
 	b.Prctl(sys.PR_SET_NAME, b.Str("caisson").Addr()).Ignore()
 	b.Setsid().Ignore()
 	b.BlockSignals(sys.SIG_BLOCK, ^uint64(0))
-	b.CloseRange(0, uint32(fds.Exit-1), 0).Ignore()
+	first := fds.Kept
+	if fds.Told >= 0 {
+		first = fds.Told
+	}
+	b.CloseRange(0, uint32(first-1), 0).Ignore()
 	b.CloseRange(uint32(fds.Lock+1), ^uint32(0), 0).Ignore()
 	status := b.Zero(8)
 	wait := b.Here("supervise")
 	gone := b.Label("")
 	b.Wait4(pid.Field(0), status, sys.WALL).Allow(sys.ECHILD).Then(gone).Else(wait)
 	b.Mark(gone)
-	b.WriteMem(tape.Int(fds.Exit), status.Addr(), 4).Ignore()
+	if fds.Told >= 0 {
+		// Init has said what there is to say. Who else has its end open, and reads or does not write, holds up nothing.
+		b.Fcntl(tape.Int(fds.Told), sys.F_SETFL, tape.Int(sys.O_NONBLOCK)).Ignore()
+		b.Read(tape.Int(fds.Told), status).Ignore()
+	}
+	b.WriteMem(tape.Int(fds.Kept), status.Addr(), 4).Ignore()
 	b.ExitGroup(status.Field(1))
 }

@@ -14,6 +14,23 @@ type Overlay struct {
 // maxParam is what fsconfig(2) takes for a string, without the final NUL.
 const maxParam = 255
 
+// Limits of the kernel: layers of an overlay (OVL_MAX_STACK), and what mount(2) copies of its options, a page with
+// the final NUL.
+const (
+	maxLower   = 500
+	maxOptions = 4095
+)
+
+// below is the overlay with one more directory at the very bottom, unless that is one too many.
+func (o Overlay) below(dir string, f Features) Overlay {
+	with := o
+	with.Lower = append([]string{dir}, o.Lower...)
+	if _, ok := with.Params(f); len(with.Lower) > maxLower || !ok && len(with.Options()) > maxOptions {
+		return o
+	}
+	return with
+}
+
 // Params is the overlay for fsconfig(2), if it can be said so.
 func (o *Overlay) Params(f Features) ([]param, bool) {
 	if !f.OverlayFsconfig || len(o.Upper) > maxParam || len(o.Work) > maxParam {

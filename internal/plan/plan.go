@@ -16,6 +16,7 @@ type Plan struct {
 	CloneFlags uintptr  // namespaces the process starts in
 	Staged     bool     // the container's process is made by the tape, and reported by Ready
 	Maps       bool     // the tape waits on the control socket until the id maps are written
+	Hands      bool     // the tape sends its mount namespace over the control socket
 	Joins      []string // namespaces that are passed open, in this order, first
 	IDMaps     int      // user namespaces for idmapped mounts, passed behind them
 	FDs        FDs
@@ -26,10 +27,13 @@ type Plan struct {
 // FDs are the descriptor numbers that a tape expects.
 type FDs struct {
 	Status  int // a pipe that records are written to
-	Control int // a UNIX socket, if Maps or a terminal needs one, else -1
-	Exit    int // a pipe or file for the exit status, if there is an init or a supervisor, else -1
+	Control int // a UNIX socket, if Maps, a terminal, Hands or a supervisor needs one, else -1
+	Exit    int // a pipe for the exit status, if there is an init, else -1
+	Told    int // the other end of that pipe, if a supervisor reads it, else -1
+	Kept    int // a file for the exit status, if there is a supervisor, else -1
 	Lock    int // the locked directory of a detached container, else -1
 	Joins   int // the first of the namespaces, and behind them the id maps
+	Empty   int // an empty mount namespace, or -1
 	Count   int // how many descriptors there are in all
 }
 
@@ -52,6 +56,8 @@ type builder struct {
 	c    *Config
 	p    *Plan
 	fail tape.Label
+	// The process is among the host's mounts until enterEmpty.
+	empty bool
 	// Slots that later steps use.
 	tmpfs   tape.Arg   // the container's own memory: its writable layer
 	root    tape.Arg   // the detached root
@@ -62,6 +68,7 @@ type builder struct {
 	mqueue  tape.Arg
 	nodes   []tape.Arg // device files of the host, where mknod is forbidden
 	peer    tape.Arg   // the terminal
+	shown   []tape.Arg // overlays of the host's directories that shall be read-only in the end
 	marks   tape.Ref   // when each step began
 }
 
@@ -73,6 +80,7 @@ func Compile(c *Config) (*Plan, error) {
 	b.namespaces()
 	b.detach()
 	b.pivot()
+	b.handOver()
 	b.api()
 	b.null()
 	b.hide()
@@ -112,34 +120,44 @@ func newBuilder(c *Config) *builder {
 // numbers decides which descriptors there are: the program's own first, so that they need not move.
 func (b *builder) numbers() {
 	b.p.Maps = b.c.Namespaces.User.Mode == UserRanges
+	b.p.Hands = b.c.Namespaces.PID.Mode != New && b.c.Namespaces.Mount.Mode == New
 	b.p.Joins = joins(&b.c.Namespaces)
 	for _, m := range b.c.Mounts {
 		if len(m.IDMap) > 0 {
 			b.p.IDMaps++
 		}
 	}
+	b.empty = b.startsEmpty()
 	b.assign()
 }
 
 // assign gives each descriptor its number.
 func (b *builder) assign() {
 	n := 3 + b.c.ExtraFiles
-	fds := FDs{Status: n, Control: -1, Exit: -1, Lock: -1}
+	fds := FDs{Status: n, Control: -1, Exit: -1, Told: -1, Kept: -1, Lock: -1, Empty: -1}
 	n++
-	if b.p.Maps || b.c.TTY != nil {
+	if b.p.Maps || b.p.Hands || b.c.TTY != nil || b.c.Detach {
 		fds.Control = n
 		n++
 	}
-	if b.c.Init || b.c.Detach {
+	if b.c.Init {
 		fds.Exit = n
 		n++
 	}
-	if b.c.Detach {
-		fds.Lock = n
+	if b.c.Init && b.c.Detach {
+		fds.Told = n
 		n++
+	}
+	if b.c.Detach {
+		fds.Kept, fds.Lock = n, n+1
+		n += 2
 	}
 	fds.Joins = n
 	fds.Count = n + len(b.p.Joins) + b.p.IDMaps
+	if b.empty {
+		fds.Empty = fds.Count
+		fds.Count++
+	}
 	b.p.FDs = fds
 }
 
@@ -190,16 +208,4 @@ func (b *builder) end() {
 	b.Mark(b.fail)
 	b.WriteMem(tape.Int(b.p.FDs.Status), tape.FailureRecord, tape.FailureSize).Ignore()
 	b.ExitGroup(tape.Int(125))
-}
-
-// String prints the plan: a numbered line for each step, with its object and where to read about it.
-func (p *Plan) String() string {
-	var s strings.Builder
-	if p.CloneFlags != 0 {
-		fmt.Fprintf(&s, " 0 %s\n", Step{Verb: "clone", Object: cloneNames(uint64(p.CloneFlags)), Why: "clone(2), namespaces(7)"})
-	}
-	for i, st := range p.Steps {
-		fmt.Fprintf(&s, "%2d %s\n", i+1, st)
-	}
-	return s.String()
 }

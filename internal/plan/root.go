@@ -17,8 +17,10 @@ func (b *builder) detach() {
 	if b.c.Namespaces.Mount.Mode != New {
 		return
 	}
-	b.step("mount", "/ private", "mount_namespaces(7): else what is mounted here shows on the host")
-	b.Mount("", "/", "", sys.MS_REC|sys.MS_PRIVATE, "")
+	if !b.empty {
+		b.step("mount", "/ private", "mount_namespaces(7): else what is mounted here shows on the host")
+		b.Mount("", "/", "", sys.MS_REC|sys.MS_PRIVATE, "")
+	}
 	if b.usesMemory() {
 		b.memory()
 	}
@@ -108,19 +110,30 @@ func (b *builder) filesystem(kind string, attrs int, params ...param) tape.Arg {
 	return mnt
 }
 
-// layers mounts the overlay that is the container's root, over the host's root.
-func (b *builder) layers() {
+// overlay describes the mount of the container's layers.
+func (b *builder) overlay() Overlay {
 	r := &b.c.Root
 	o := Overlay{Lower: r.Lower, Upper: r.Upper, Work: r.Work, UserXattr: b.unprivileged()}
+	if r.MountPoints != "" {
+		o = o.below(r.MountPoints, b.c.Features)
+	}
+	return o
+}
+
+// layers mounts the overlay that is the container's root, over the host's root.
+func (b *builder) layers() {
+	r, o := &b.c.Root, b.overlay()
 	if r.Memory {
 		o.Upper, o.Work = memoryPath+"upper", memoryPath+"work"
 		b.Mkdirat(b.tmpfs, "upper", 0o755)
 		b.Mkdirat(b.tmpfs, "work", 0o700)
 	}
-	b.step("overlay", "/ lower="+strings.Join(r.Lower, ":")+" upper="+o.Upper, "Documentation/filesystems/overlayfs.rst")
+	b.step("overlay", "/ lower="+strings.Join(o.Lower, ":")+" upper="+o.Upper, "Documentation/filesystems/overlayfs.rst")
 	if params, ok := o.Params(b.c.Features); ok {
 		b.root = b.filesystem("overlay", rootAttrs, params...)
-		b.MoveMount(b.root, tape.Cwd, "/", 0)
+		if !b.empty {
+			b.MoveMount(b.root, tape.Cwd, "/", 0)
+		}
 		return
 	}
 	b.root = b.Slot("overlay")
@@ -135,6 +148,11 @@ func (b *builder) unprivileged() bool { return b.c.Namespaces.User.Mode != UserH
 // pivot makes the detached root the only root there is.
 func (b *builder) pivot() {
 	if b.c.Namespaces.Mount.Mode != New {
+		return
+	}
+	if b.empty {
+		b.enterEmpty()
+		b.emptyDirs()
 		return
 	}
 	b.step("pivot_root", ". .", "pivot_root(2), NOTES: the old root ends up over the new one and is detached")

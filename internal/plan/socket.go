@@ -45,7 +45,7 @@ func CompileJoin(c *Config) (*Plan, error) {
 	b.begin()
 	b.join()
 	b.terminal()
-	b.workdir()
+	b.enterDir()
 	b.narrow()
 	b.stage(0)
 	b.session()
@@ -54,20 +54,39 @@ func CompileJoin(c *Config) (*Plan, error) {
 	return b.p, nil
 }
 
-// CompileHold is a plan that makes one namespace and waits on the control socket, so that the host
-// program can open it.
-func CompileHold(c *Config, flag uint64) *Plan {
+// enterDir enters the working directory, which has to exist: the filesystem is the host's own or a
+// stranger's, and a program that is only run there has nothing made in it.
+func (b *builder) enterDir() {
+	if b.c.Cwd == "" {
+		return
+	}
+	b.step("chdir", b.c.Cwd, "chdir(2), openat2(2) RESOLVE_NO_MAGICLINKS")
+	fd := b.Slot("cwd")
+	b.open(b.c.Cwd).To(fd)
+	b.Fchdir(fd)
+	b.Close(fd)
+}
+
+// CompileHold is a plan that makes namespaces, given by their flags, and waits on the control socket, so that
+// the host program can open them.
+func CompileHold(c *Config, flags uint64) *Plan {
 	b := newBuilder(c)
 	b.assign()
 	b.p.FDs.Control = b.p.FDs.Joins
 	b.p.FDs.Count++
 	b.begin()
 	b.user()
-	if flag != sys.CLONE_NEWUSER || c.Namespaces.User.Mode == UserHost {
-		b.step("unshare", cloneNames(flag), "unshare(2)")
-		b.Unshare(int(flag))
+	if c.Namespaces.User.Mode != UserHost {
+		flags &^= sys.CLONE_NEWUSER // made already, with its maps, and owns the others
 	}
-	if flag == sys.CLONE_NEWNET {
+	if flags != 0 {
+		b.step("unshare", cloneNames(flags), "unshare(2)")
+		b.Unshare(int(flags))
+	}
+	if flags&sys.CLONE_NEWNS != 0 {
+		b.private()
+	}
+	if flags&sys.CLONE_NEWNET != 0 {
 		b.loopback()
 	}
 	b.Write(tape.Int(b.p.FDs.Control), "h")
@@ -75,4 +94,10 @@ func CompileHold(c *Config, flag uint64) *Plan {
 	b.ExitGroup(tape.Int(0))
 	b.end()
 	return b.p
+}
+
+// private keeps what is mounted in a new mount namespace from showing on the host.
+func (b *builder) private() {
+	b.step("mount", "/ private", "mount_namespaces(7)")
+	b.Mount("", "/", "", sys.MS_REC|sys.MS_PRIVATE, "")
 }

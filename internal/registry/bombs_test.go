@@ -110,3 +110,23 @@ func TestDecompressRatio(t *testing.T) {
 }
 
 type zeros struct{}
+
+// T39: layers that are each within their bounds must not fill the disk together.
+func TestPullUnpackedTogether(t *testing.T) {
+	if !layer.Supported {
+		t.Skip("needs to unpack layers (remedy: run on Linux)")
+	}
+	f := newFake(t)
+	content := strings.Repeat("a", 100_000)
+	ref, _ := f.tag("many", f.image("many", layerOf("a", content), layerOf("b", content), layerOf("c", content)))
+	o := f.options()
+	o.unpacked = 250_000
+	s := newStore(t)
+	if _, err := Pull(t.Context(), s, ref, o); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("three layers of 100 kB where 250 kB are allowed: %v", err)
+	}
+	o.unpacked = 400_000
+	if _, err := Pull(t.Context(), s, ref, o); err != nil {
+		t.Errorf("and where 400 kB are: %v", err)
+	}
+}

@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/caisson-go/caisson/internal/store"
 )
 
 // compression is how the blob of a layer is packed.
@@ -27,6 +30,10 @@ const (
 	// A stream may grow this much in any case, and beyond that by this factor: gzip can not exceed 1032.
 	freeGrowth = 1 << 30
 	maxRatio   = 1100
+
+	// maxUnpacked bounds what the layers of one image that are fetched together take on the disk: twice what they
+	// may have packed. The bounds of one layer are in package layer.
+	maxUnpacked = 2 * store.MaxImage
 )
 
 // compressionOf reads the media type of a layer. The types that must not be distributed are those of others': a
@@ -109,4 +116,24 @@ func (u *unpacked) Close() error {
 		u.done()
 	}
 	return u.blob.Close()
+}
+
+// budget is how many bytes the layers of an image may still have, unpacked at once as they are.
+type budget struct{ atomic.Int64 }
+
+// bound takes what is read from the budget.
+func (b *budget) bound(rc io.ReadCloser) io.ReadCloser { return &budgeted{rc, b} }
+
+type budgeted struct {
+	io.ReadCloser
+	left *budget
+}
+
+// Read stops when the budget is used up.
+func (b *budgeted) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left.Add(-int64(n)) < 0 {
+		return 0, fmt.Errorf("%w: the unpacked layers of one image", ErrTooLarge)
+	}
+	return n, err
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/caisson-go/caisson/internal/store"
 )
 
 var (
@@ -20,8 +22,11 @@ var (
 	// ErrPlainHTTP reports a request without TLS to a host that is not listed as insecure.
 	ErrPlainHTTP = errors.New("plain HTTP to a host not listed as insecure")
 
-	// ErrTooLarge reports an answer or a layer beyond the size allowed.
-	ErrTooLarge = errors.New("larger than allowed")
+	// ErrTooLarge reports an answer, a layer or an image beyond the size allowed.
+	ErrTooLarge = store.ErrTooLarge
+
+	// ErrStalled reports an answer of which nothing has come for too long.
+	ErrStalled = errors.New("the registry sends nothing")
 
 	// ErrReference reports a name that is no reference to an image.
 	ErrReference = errors.New("not a reference to an image")
@@ -65,6 +70,10 @@ func explain(op, ref, host string, err error) error {
 		e.explainAnswer(answer, host)
 	case errors.Is(err, ErrPlainHTTP), errors.As(err, &record):
 		e.Hint = fmt.Sprintf("if plain HTTP to %s is acceptable, list it as insecure", host)
+	case errors.Is(err, ErrStalled):
+		e.Hint = fmt.Sprintf("pull again, and if it stays so, see whether %s or a proxy on the way is overloaded", host)
+	case errors.Is(err, ErrTooLarge):
+		e.Hint = "check the name; if the image is meant to be so large, leave out what is no program, and mount it"
 	}
 	return e
 }

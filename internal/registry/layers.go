@@ -79,7 +79,11 @@ func (p *puller) unpack(ctx context.Context, d v1.Descriptor, diffID v1.Hash) er
 		if err != nil {
 			return nil, err
 		}
-		return decompress(c, blob)
+		rc, err := decompress(c, blob)
+		if err != nil {
+			return nil, err
+		}
+		return p.unpacked.bound(rc), nil
 	}
 	return p.s.PutLayer(ctx, diffID, open, *p.o.Layer)
 }

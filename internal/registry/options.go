@@ -51,6 +51,12 @@ type Options struct {
 
 	// retryPause is the pause before the first repetition of a request; zero is a second.
 	retryPause time.Duration
+
+	// idle is how long an answer may bring nothing; zero is idleTimeout.
+	idle time.Duration
+
+	// unpacked bounds the unpacked layers of an image together; zero is maxUnpacked.
+	unpacked int64
 }
 
 func (o Options) withDefaults() Options {
@@ -69,6 +75,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.retryPause <= 0 {
 		o.retryPause = time.Second
+	}
+	if o.idle <= 0 {
+		o.idle = idleTimeout
+	}
+	if o.unpacked <= 0 {
+		o.unpacked = maxUnpacked
 	}
 	return o
 }

@@ -96,6 +96,8 @@ type puller struct {
 	ref Reference
 	o   *Options
 	c   *client
+
+	unpacked budget // what the layers may still grow to
 }
 
 func newPuller(ctx context.Context, s *store.Store, r Reference, o *Options) (*puller, func(), error) {
@@ -114,7 +116,9 @@ func newPuller(ctx context.Context, s *store.Store, r Reference, o *Options) (*p
 		done()
 		return nil, nil, err
 	}
-	return &puller{s, r, o, c}, done, nil
+	p := &puller{s: s, ref: r, o: o, c: c}
+	p.unpacked.Store(o.unpacked)
+	return p, done, nil
 }
 
 // pull fetches everything, the name last.
@@ -253,7 +257,7 @@ func (p *puller) blob(ctx context.Context, d v1.Descriptor) error {
 	}
 	for try := 1; ; try++ {
 		err := p.fetch(ctx, d)
-		if err == nil || try == maxTries || !passing(nil, err) {
+		if err == nil || try == maxTries || !passing(nil, err) && !errors.Is(err, ErrStalled) {
 			return err
 		}
 		if err := sleep(ctx, p.o.retryPause<<(try-1)); err != nil {

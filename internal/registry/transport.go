@@ -14,35 +14,36 @@ import (
 )
 
 // guard is the transport below the registry client. It refuses plain HTTP to hosts that are not listed, also after a
-// redirect and in the client's own trials, and bounds every answer that is not a blob.
+// redirect and in the client's own trials, bounds every answer that is not a blob, and gives up on one that stalls.
 type guard struct {
 	secure, insecure http.RoundTripper
 	hosts            []string // the insecure ones
+	idle             time.Duration
 }
 
 // newGuard returns the guard, and what closes its idle connections.
 func newGuard(o *Options) (*guard, func()) {
 	if o.Transport != nil {
-		return &guard{o.Transport, o.Transport, o.Insecure}, func() {}
+		return &guard{o.Transport, o.Transport, o.Insecure, o.idle}, func() {}
 	}
-	secure := newTransport()
-	insecure := newTransport()
+	secure := newTransport(o.idle)
+	insecure := newTransport(o.idle)
 	insecure.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // for the hosts that the caller lists, only
-	return &guard{secure, insecure, o.Insecure}, func() {
+	return &guard{secure, insecure, o.Insecure, o.idle}, func() {
 		secure.CloseIdleConnections()
 		insecure.CloseIdleConnections()
 	}
 }
 
-// newTransport has a bound on every wait but that for the content itself, which is the context's.
-func newTransport() *http.Transport {
+// newTransport has a bound on every wait but that for the content itself, which is the guard's.
+func newTransport(idle time.Duration) *http.Transport {
 	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    15 * time.Second,
-		ResponseHeaderTimeout:  60 * time.Second,
+		ResponseHeaderTimeout:  2 * idle, // a registry that stands before another fetches first
 		IdleConnTimeout:        30 * time.Second,
 		MaxIdleConnsPerHost:    16,
 		MaxResponseHeaderBytes: 64 << 10,
@@ -60,7 +61,7 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if listed {
 		next = g.insecure
 	}
-	resp, err := next.RoundTrip(r)
+	resp, err := unlessStalled(next, r, g.idle)
 	if err != nil {
 		return nil, err
 	}

@@ -18,13 +18,19 @@ const (
 	// MaxLayers bounds the layers of an image: overlayfs takes no more lower directories (OVL_MAX_STACK).
 	MaxLayers = 500
 
+	// MaxBlob and MaxImage bound what a manifest may say of the sizes of one layer as it is packed, and of all: a
+	// registry that is not honest would else fill the disk, down to the size that it names. Registries take layers of
+	// 10 to 50 GiB; the largest images in use, with models in them, have about that.
+	MaxBlob  = 64 << 30
+	MaxImage = 128 << 30
+
 	maxNesting = 32      // a configuration needs 5
 	maxValues  = 100_000 // 4 MiB of empty descriptors would take 300 MiB decoded
 )
 
 // DecodeManifest reads the manifest of an image, of the media type that the registry or the descriptor gives it.
 // A document that could also be read as an index, or that says to be something else, is ErrDocument: two readers
-// must not see two images (CVE-2021-41190).
+// must not see two images (CVE-2021-41190). One of layers beyond MaxBlob or MaxImage is ErrTooLarge.
 func DecodeManifest(b []byte, mt types.MediaType) (*v1.Manifest, error) {
 	if !mt.IsImage() {
 		return nil, documentError("media type %.100q is not that of an image manifest", mt)
@@ -49,7 +55,25 @@ func DecodeManifest(b []byte, mt types.MediaType) (*v1.Manifest, error) {
 	if m.Config.Size > MaxDocument {
 		return nil, documentError("the configuration has %d bytes, more than %d", m.Config.Size, MaxDocument)
 	}
+	if err := checkSizes(m.Layers); err != nil {
+		return nil, err
+	}
 	return &m, nil
+}
+
+// checkSizes refuses layers that are larger than any honest one.
+func checkSizes(layers []v1.Descriptor) error {
+	total := int64(0)
+	for _, d := range layers {
+		if d.Size > MaxBlob {
+			return fmt.Errorf("layer %s has %d bytes: %w: %d GiB are", d.Digest, d.Size, ErrTooLarge, MaxBlob>>30)
+		}
+		total += d.Size // of MaxLayers at most: no overflow
+	}
+	if total > MaxImage {
+		return fmt.Errorf("the layers have %d bytes together: %w: %d GiB are", total, ErrTooLarge, MaxImage>>30)
+	}
+	return nil
 }
 
 // DecodeIndex reads an index of images for several platforms, under the rules of DecodeManifest.

@@ -69,6 +69,38 @@ func TestDecodeManifest(t *testing.T) {
 	}
 }
 
+// A manifest may say of its layers that they are large, but not that they are larger than any honest one.
+func TestDecodeManifestSizes(t *testing.T) {
+	manifest := func(sizes ...int64) []byte {
+		var layers []string
+		for _, n := range sizes {
+			layers = append(layers, strings.Replace(descA, `"size":1`, fmt.Sprintf(`"size":%d`, n), 1))
+		}
+		return fmt.Appendf(nil, `{"schemaVersion":2,"config":%s,"layers":[%s]}`, descA, strings.Join(layers, ","))
+	}
+	many := make([]int64, MaxLayers)
+	for i := range many {
+		many[i] = MaxBlob
+	}
+	for _, c := range []struct {
+		sizes []int64
+		named string // in the error; "" for none
+	}{
+		{[]int64{0, 1, MaxBlob}, ""},
+		{[]int64{MaxBlob, MaxImage - MaxBlob}, ""},
+		{[]int64{MaxBlob + 1}, hexA},
+		{[]int64{1, 1 << 60}, hexA},
+		{[]int64{1<<63 - 1, 1<<63 - 1}, hexA},
+		{[]int64{MaxBlob, MaxImage - MaxBlob, 1}, "together"},
+		{many, "together"},
+	} {
+		_, err := DecodeManifest(manifest(c.sizes...), types.OCIManifestSchema1)
+		if c.named == "" && err != nil || c.named != "" && (!errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), c.named)) {
+			t.Errorf("%.5d: %v, want an error that names %q", c.sizes[:min(3, len(c.sizes))], err, c.named)
+		}
+	}
+}
+
 func TestDecodeIndex(t *testing.T) {
 	const oci = types.OCIImageIndex
 	good := `{"schemaVersion":2,"manifests":[` + descA + `]}`

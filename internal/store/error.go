@@ -12,6 +12,9 @@ var (
 	// ErrSize reports content that is longer or shorter than its descriptor says.
 	ErrSize = errors.New("content does not have the size of its descriptor")
 
+	// ErrTooLarge reports content that is not even looked at, for its size.
+	ErrTooLarge = errors.New("larger than allowed")
+
 	// ErrIncomplete reports an image of which a layer is not unpacked. Such an image is also fs.ErrNotExist:
 	// it has to be pulled.
 	ErrIncomplete = errors.New("a layer is not unpacked")

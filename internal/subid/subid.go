@@ -21,8 +21,9 @@ const (
 	// maxID is the greatest id: 4294967295 means "none" to the kernel and can not be mapped.
 	maxID = 1<<32 - 2
 
-	// maxRanges is the kernel's UID_GID_MAP_MAX_EXTENTS: since Linux 4.15, /proc/PID/uid_map takes 340 lines.
-	maxRanges = 340
+	// maxRanges leaves one line of the kernel's UID_GID_MAP_MAX_EXTENTS to the user's own id: since Linux 4.15,
+	// /proc/PID/uid_map takes 340 lines.
+	maxRanges = 340 - 1
 
 	// maxFile and maxLine bound what is read; a file for 100,000 users has 3 MB.
 	maxFile = 16 << 20
@@ -55,23 +56,40 @@ func (e *Error) Error() string {
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// For returns the ranges of the user with this number and name, in the order of the files, no id twice. Lines name
-// their owner by either; name may be empty if it is not known. The readers are the contents of /etc/subuid and
-// /etc/subgid; a nil one is a file that does not exist. No ranges is no error.
+// For returns the ranges of the user with these numbers and this name, in the order of the files, no id twice, and
+// without the user's own uid and gid: those are mapped by themselves, and the kernel refuses a map that has an id twice
+// (user_namespaces(7), EINVAL). Lines name their owner by uid or name, which may be empty if it is not known. The readers
+// are the contents of /etc/subuid and /etc/subgid; a nil one is a file that does not exist. No ranges is no error.
 //
-// Errors: *Error; fs.ErrInvalid for a uid that is none, as os.Getuid gives on systems without users.
-func For(uid int, name string, subuid, subgid io.Reader) (uids, gids []Range, err error) {
-	if uid < 0 || uint64(uid) > maxID {
-		return nil, nil, fmt.Errorf("subordinate ids of user %d: %w: a user id is from 0 to %d; pass os.Getuid", uid, fs.ErrInvalid, uint32(maxID))
+// Errors: *Error; fs.ErrInvalid for a uid or gid that is none, as os.Getuid gives on systems without users.
+func For(uid, gid int, name string, subuid, subgid io.Reader) (uids, gids []Range, err error) {
+	for _, id := range []int{uid, gid} {
+		if id < 0 || uint64(id) > maxID {
+			return nil, nil, fmt.Errorf("subordinate ids of user %d, group %d: %w: an id is from 0 to %d; pass os.Getuid and os.Getgid",
+				uid, gid, fs.ErrInvalid, uint32(maxID))
+		}
 	}
 	o := owner{uid: strconv.Itoa(uid), name: name}
-	if uids, err = read("/etc/subuid", subuid, o); err != nil {
+	if uids, err = usable("/etc/subuid", subuid, o, uint32(uid)); err != nil {
 		return nil, nil, err
 	}
-	if gids, err = read("/etc/subgid", subgid, o); err != nil {
+	if gids, err = usable("/etc/subgid", subgid, o, uint32(gid)); err != nil {
 		return nil, nil, err
 	}
 	return uids, gids, nil
+}
+
+// usable reads the ranges of a file and leaves out the user's own id.
+func usable(file string, r io.Reader, o owner, own uint32) ([]Range, error) {
+	ranges, err := read(file, r, o)
+	if err != nil {
+		return nil, err
+	}
+	ranges = without(ranges, own)
+	if len(ranges) > maxRanges {
+		return nil, &Error{File: file, Reason: fmt.Sprintf("without the user's own id %d there are more than the %d ranges that the kernel takes", own, maxRanges)}
+	}
+	return ranges, nil
 }
 
 // Total is how many ids the ranges have together.
@@ -83,9 +101,8 @@ func Total(ranges []Range) uint64 {
 	return n
 }
 
-// Without returns the ranges less one id. The user's own uid and gid are mapped by themselves, and the kernel refuses
-// a map that has an id twice (user_namespaces(7), EINVAL).
-func Without(ranges []Range, id uint32) []Range {
+// without returns the ranges less one id.
+func without(ranges []Range, id uint32) []Range {
 	var out []Range
 	for _, r := range ranges {
 		out = append(out, subtract(r, Range{id, 1})...)

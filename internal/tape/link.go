@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // The layout of a program in memory. The code lies at codeAddr behind the ELF header; the tape's
@@ -58,8 +59,29 @@ func (t *Tape) encode(a Arch, base uint64, header, room int) ([]byte, image, err
 	if err != nil {
 		return nil, m, err
 	}
-	b := make([]byte, room+int(m.end-m.base))
+	b := buffer(room + int(m.end-m.base))
+	clear(b[:room+header])
 	return b, m, t.encodeTo(b[room:], &m, a)
+}
+
+// buffers are those of released programs, which are most of what a start would leave to be collected.
+var buffers sync.Pool
+
+// buffer is n bytes, whatever they are.
+func buffer(n int) []byte {
+	if b, ok := buffers.Get().(*[]byte); ok && cap(*b) >= n {
+		return (*b)[:n]
+	}
+	return make([]byte, n)
+}
+
+// Release gives the memory of the file to the next program. File must not be called any more; DecodeFailure may be.
+func (p *Program) Release() {
+	const most = 64 << 10 // larger ones are rare, and would be kept for small ones
+	if b := p.file; b != nil && cap(b) <= most {
+		p.file = nil
+		buffers.Put(&b)
+	}
 }
 
 // encodeTo writes the tape's memory to b, every byte of it.

@@ -1,6 +1,7 @@
 package tape
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"strings"
@@ -167,5 +168,37 @@ func TestFailureRecords(t *testing.T) {
 		if got := a.DecodeFailure(c.b); got != c.want {
 			t.Errorf("%x: %+v, want %+v", c.b, got, c.want)
 		}
+	}
+}
+
+// A program is the same whatever was in the memory that it is written to.
+func TestReleasedMemoryIsOverwritten(t *testing.T) {
+	tp := New()
+	fail := tp.Label("fail")
+	tp.OnError(fail)
+	tp.Write(Int(1), "odd")
+	tp.Words(Int(7), Null)
+	tp.Zero(13)
+	tp.Mark(fail)
+	tp.ExitGroup(Int(0))
+	var want []byte
+	for range 50 {
+		p, err := tp.Link()
+		if errors.Is(err, errors.ErrUnsupported) {
+			t.Skip("needs Linux: there is no interpreter for this system")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == nil {
+			want = bytes.Clone(p.ELF())
+		}
+		if !bytes.Equal(p.ELF(), want) {
+			t.Fatal("the file differs")
+		}
+		for i := range p.file {
+			p.file[i] = 0xff
+		}
+		p.Release()
 	}
 }

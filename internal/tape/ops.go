@@ -202,7 +202,8 @@ func (t *Tape) Kill(pid, signal Arg) Op { return t.add(kill, pid, signal) }
 
 // Prctl changes an attribute of the process.
 func (t *Tape) Prctl(option int, args ...Arg) Op {
-	return t.add(prctl, append([]Arg{Int(option)}, args...)...)
+	all := [5]Arg{Int(option)}
+	return t.add(prctl, all[:1+copy(all[1:], args)]...)
 }
 
 // Prlimit64 sets a resource limit of this process.

@@ -4,6 +4,7 @@ package main
 const (
 	sysRequestKey  = 249
 	sysKeyctl      = 250
+	sysSetns       = 308
 	sysRenameat2   = 316
 	sysMemfdCreate = 319
 )

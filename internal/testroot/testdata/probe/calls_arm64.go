@@ -4,6 +4,7 @@ package main
 const (
 	sysRequestKey  = 218
 	sysKeyctl      = 219
+	sysSetns       = 268
 	sysRenameat2   = 276
 	sysMemfdCreate = 279
 )

@@ -1,7 +1,7 @@
 package caisson
 
 import (
-	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"syscall"
@@ -9,7 +9,7 @@ import (
 	"github.com/caisson-go/caisson/internal/sys"
 )
 
-// parseSignal reads a signal as images write it: "SIGTERM", "TERM" or "15".
+// parseSignal reads a stop signal as images write it: "SIGTERM", "TERM" or "15".
 func parseSignal(name string) (syscall.Signal, error) {
 	if n, err := strconv.Atoi(name); err == nil && n > 0 && n <= 64 {
 		return syscall.Signal(n), nil
@@ -21,5 +21,5 @@ func parseSignal(name string) (syscall.Signal, error) {
 	if n := sys.SignalNumber(upper); n != 0 {
 		return n, nil
 	}
-	return 0, &Error{"kill", name, errors.New("no such signal"), "signal(7) lists them"}
+	return 0, &Error{"spec", "StopSignal", fmt.Errorf("no signal %q", shorten(name)), "signal(7) lists them"}
 }
