@@ -138,6 +138,7 @@ func (e *Engine) openRoom(r *room) error {
 		return errors.Join(err, f.Close())
 	}
 	r.path, r.dir = path, f
+	e.state.points.forget()
 	e.sweep(f)
 	return nil
 }
@@ -155,8 +156,10 @@ func identify(f *os.File) (roomID, error) {
 // removeTree removes a container's directory. Most are small: the writable layer of a program that wrote
 // nothing is four empty directories, for which asking what is in them costs more than removing them.
 func (e *Engine) removeTree(base, lock *os.File, id string) error {
-	unlinkGenerated(lock)
-	for _, d := range []string{"work/work", "work", "upper/etc", "upper"} {
+	if sys.Rmdirat(int(lock.Fd()), "upper") == syscall.ENOTEMPTY {
+		unlinkGenerated(lock)
+	}
+	for _, d := range []string{"work/work", "work", "upper"} {
 		if err := sys.Rmdirat(int(lock.Fd()), d); err != nil && err != syscall.ENOENT {
 			return e.removeAll(base, lock, id)
 		}
@@ -167,7 +170,7 @@ func (e *Engine) removeTree(base, lock *os.File, id string) error {
 	return nil
 }
 
-// unlinkGenerated removes what the start made for mounts to stand on. The directory is the container's: in
+// unlinkGenerated removes what the start made for mounts to stand on, where the image hid the mount points. The directory is the container's: in
 // place of one that the image did not have it may have put a link to a directory of the host's.
 func unlinkGenerated(lock *os.File) {
 	const flags = sys.O_PATH | sys.O_DIRECTORY | sys.O_NOFOLLOW | sys.O_CLOEXEC
@@ -179,6 +182,7 @@ func unlinkGenerated(lock *os.File) {
 	for _, f := range []string{"hostname", "hosts", "resolv.conf"} {
 		_ = sys.Unlinkat(fd, f)
 	}
+	_ = sys.Rmdirat(int(lock.Fd()), "upper/etc")
 }
 
 // removeAll removes a tree in which the overlay left directories without permissions (work/work is 000),

@@ -12,9 +12,8 @@ import (
 // for one: something to mount it on where the image has none. Without it every start would make these files in the
 // container's own layer, where they would show as changes, and every end remove them.
 type mountPoints struct {
-	once sync.Once
-	dir  string
-	err  error
+	mu   sync.Mutex
+	made string // "": not yet
 }
 
 // generatedFiles are the names in /etc that a container's generated files are mounted on.
@@ -22,15 +21,28 @@ func generatedFiles() []string { return []string{"hostname", "hosts", "resolv.co
 
 // open makes the directory, once, in a state directory. Other programs may do so at the same time.
 func (m *mountPoints) open(state string) (string, error) {
-	m.once.Do(func() {
-		m.dir = filepath.Join(state, "mountpoints")
-		m.err = m.make(filepath.Join(m.dir, "etc"))
-	})
-	return m.dir, m.err
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.made == "" {
+		dir := filepath.Join(state, "mountpoints")
+		if err := makeMountPoints(dir); err != nil {
+			return "", err
+		}
+		m.made = dir
+	}
+	return m.made, nil
 }
 
-func (m *mountPoints) make(etc string) error {
-	for _, dir := range []string{m.dir, etc} {
+// forget has the directory made anew: the state directory is another one.
+func (m *mountPoints) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.made = ""
+}
+
+func makeMountPoints(top string) error {
+	etc := filepath.Join(top, "etc")
+	for _, dir := range []string{top, etc} {
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return &Error{"mkdir", dir, err, ""}
 		}

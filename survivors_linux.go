@@ -2,6 +2,7 @@ package caisson
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"strconv"
 	"syscall"
@@ -38,7 +39,7 @@ func killIn(mounts *os.File) error {
 	if err != nil {
 		return err
 	}
-	return killAll(mounts.Name(), func(pid int) bool { return livesIn(pid, own) })
+	return killAll("the processes of a container", func(pid int) bool { return livesIn(pid, own) })
 }
 
 // killAll kills every process that is one of a container's, until none is found. What is made meanwhile is found
@@ -46,10 +47,16 @@ func killIn(mounts *os.File) error {
 func killAll(of string, one func(pid int) bool) error {
 	const rounds = 100
 	for range rounds {
-		found := false
-		err := eachProcess(func(pid int) { found = killIf(pid, one) || found })
+		found, stuck := false, false
+		err := eachProcess(func(pid int) {
+			killed, dead := killIf(pid, one)
+			found, stuck = found || killed, stuck || killed && !dead
+		})
 		if err != nil || !found {
 			return err
+		}
+		if stuck {
+			break
 		}
 	}
 	return &Error{"kill", of, errSurvivors, "give the container a process namespace of its own"}
@@ -71,21 +78,20 @@ func eachProcess(visit func(pid int)) error {
 
 // killIf kills a process if it is one. The pidfd is opened first, so that what is looked at is what is killed. A
 // zombie is none.
-func killIf(pid int, one func(pid int) bool) bool {
+func killIf(pid int, one func(pid int) bool) (killed, dead bool) {
 	if !one(pid) {
-		return false
+		return false, false
 	}
 	fd, err := sys.PidfdOpen(pid)
 	if err != nil {
-		return false
+		return false, false
 	}
 	f := os.NewFile(uintptr(fd), "pidfd")
 	defer func() { _ = f.Close() }()
 	if !one(pid) || sys.PidfdSignal(f, syscall.SIGKILL) != nil {
-		return false
+		return false, false
 	}
-	sys.AwaitDeath(f, deathTime)
-	return true
+	return true, sys.AwaitDeath(f, deathTime)
 }
 
 // livesIn compares by device and inode, which the open namespace keeps from being given to another.
@@ -101,7 +107,7 @@ func livesIn(pid int, mounts os.FileInfo) bool {
 func anyTask(pid int, look func(dir string) (bool, error)) bool {
 	dir := "/proc/" + itoa(pid)
 	is, err := look(dir)
-	if err == nil {
+	if err == nil || errors.Is(err, fs.ErrPermission) {
 		return is
 	}
 	tasks, err := os.ReadDir(dir + "/task")

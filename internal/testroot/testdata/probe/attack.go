@@ -103,11 +103,22 @@ func attach([]string) {
 	self := os.Getpid()
 	known := map[int]bool{self: true, 1: true}
 	told := map[string]bool{}
+	held := map[int]bool{} // to be looked at again: a program may yet become what it should not be
+	report := func(pid int) {
+		if exe := early(pid); exe != "" {
+			fmt.Println("attached", exe)
+			known[pid] = true
+		}
+	}
 	up()
 	for {
 		release()
 		for _, pid := range pids() {
 			if known[pid] {
+				continue
+			}
+			if held[pid] {
+				report(pid)
 				continue
 			}
 			for _, s := range spoils(pid) {
@@ -119,10 +130,8 @@ func attach([]string) {
 			if seize(pid) != 0 {
 				continue
 			}
-			known[pid] = true
-			if exe := early(pid); exe != "" {
-				fmt.Println("attached", exe)
-			}
+			held[pid] = true
+			report(pid)
 		}
 	}
 }
