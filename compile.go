@@ -17,7 +17,10 @@ import (
 // Plan compiles the spec for a host: what Start would do there, in order. It touches nothing, needs no
 // rights and no Linux. The image's own settings are unknown here and stand as their defaults: root as
 // the user, "/" as the directory, layers as a placeholder; a user or group by name, which only the image's
-// /etc/passwd and /etc/group can tell, is shown as that. A nil sup is a privileged Linux 6.18.
+// /etc/passwd and /etc/group can tell, is shown as that. It is the plan of an engine's first container; as
+// root the next ones of layers, if the first has not been gone for long, begin in an empty mount namespace
+// instead of leaving a copy of the host's, in the steps before and behind pivot_root. A nil sup is a
+// privileged Linux 6.18.
 //
 // Errors: *Error naming the field that cannot be, as Start's.
 func (s *Spec) Plan(sup *Support) (*Plan, error) {

@@ -21,9 +21,9 @@ func (r *request) foresee() error {
 	case s.Image == hostImage:
 		r.root = hostRoot(r.support)
 	case isDir:
-		r.root = plan.Root{Lower: []string{dir}}
+		r.root = plan.Root{MountPoints: "mountpoints", Lower: []string{dir}}
 	default:
-		r.root = plan.Root{Lower: []string{"layers/" + s.Image}}
+		r.root = plan.Root{MountPoints: "mountpoints", Lower: []string{"layers/" + s.Image}}
 	}
 	if r.root.Kind == plan.Layers {
 		r.root.Upper, r.root.Work = "containers/"+r.id+"/upper", "containers/"+r.id+"/work"

@@ -137,7 +137,7 @@ func TestPlanOfADirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := step(t, p, "overlay"); !strings.HasPrefix(got, "/ lower=/srv/debian upper=containers/") {
+	if got := step(t, p, "overlay"); !strings.HasPrefix(got, "/ lower=mountpoints:/srv/debian upper=containers/") {
 		t.Error(got)
 	}
 }

@@ -1,7 +1,10 @@
 package plan
 
 import (
+	"flag"
+	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -83,4 +86,47 @@ func TestNothingIsAttachedAmongTheHostsMounts(t *testing.T) {
 	if empty < 500 || other < 500 {
 		t.Errorf("%d plans begin in an empty namespace, %d do not", empty, other)
 	}
+}
+
+var update = flag.Bool("update", false, "rewrite the golden file of this package")
+
+// A plan that begins in an empty namespace, to read.
+func TestPlanInAnEmptyNamespace(t *testing.T) {
+	c := &Config{
+		Args: []string{"true"}, Paths: []string{"/bin/true"}, Hostname: "host", Empty: true,
+		Root:       Root{Lower: []string{"layers/1"}, Upper: "containers/1/upper", Work: "containers/1/work", MountPoints: "mountpoints"},
+		Mounts:     []Mount{{Source: "/srv", Target: "/srv", ReadOnly: true}},
+		Etc:        []File{{Name: "hosts", Content: "127.0.0.1 localhost\n"}},
+		Namespaces: Namespaces{Time: Namespace{Mode: Host}},
+		Features:   Features{OverlayFsconfig: true, OverlayLowerAdd: true, PivotRoot: true, Mqueue: true, ProcMount: true},
+	}
+	var got strings.Builder
+	for _, p := range []*Plan{mustCompile(t, c), CompileEmpty(c)} {
+		for _, s := range p.Steps {
+			fmt.Fprintln(&got, s)
+		}
+		fmt.Fprintf(&got, "\n%s\n", p.Tape)
+	}
+	const file = "testdata/empty.golden"
+	if *update {
+		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != string(want) {
+		t.Errorf("%s differs (-update writes it anew):\n%s", file, got.String())
+	}
+}
+
+func mustCompile(t *testing.T, c *Config) *Plan {
+	t.Helper()
+	p, err := Compile(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
