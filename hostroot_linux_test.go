@@ -96,9 +96,10 @@ func makeMachine(t *testing.T) {
 	for _, dir := range []string{"dev", "disk", "etc", "old", "opt", "proc", "srv", "sys", "tmp", "usr", "var/lib"} {
 		must(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
 	}
-	for _, dir := range []string{"dev", "proc", "sys", "usr"} {
+	for _, dir := range []string{"dev", "proc", "sys"} {
 		must(t, unix.Mount("/"+dir, filepath.Join(root, dir), "", unix.MS_BIND|unix.MS_REC, ""))
 	}
+	lend(t, "/usr", filepath.Join(root, "usr"))
 	must(t, unix.Mount(os.Getenv(diskEnv), filepath.Join(root, "disk"), "", unix.MS_BIND, ""))
 	for _, dir := range []string{"bin", "lib", "lib32", "lib64", "sbin"} {
 		at := filepath.Join(root, dir)
@@ -106,7 +107,7 @@ func makeMachine(t *testing.T) {
 			must(t, os.Symlink(target, at))
 		} else if _, err := os.Stat("/" + dir); err == nil {
 			must(t, os.Mkdir(at, 0o755))
-			must(t, unix.Mount("/"+dir, at, "", unix.MS_BIND|unix.MS_REC, ""))
+			lend(t, "/"+dir, at)
 		}
 	}
 	must(t, os.WriteFile(filepath.Join(root, "etc/passwd"), []byte("root:x:0:0::/root:/bin/sh\n"), 0o644))
@@ -116,6 +117,19 @@ func makeMachine(t *testing.T) {
 	must(t, unix.Unmount("/old", unix.MNT_DETACH))
 	must(t, os.Remove("/old"))
 	must(t, os.Setenv("TMPDIR", "/tmp"))
+}
+
+// lend shows a directory of this machine at another place. Engine.Host does not show what is mounted from memory,
+// where the whole of a small machine may lie: that is copied.
+func lend(t *testing.T, dir, at string) {
+	t.Helper()
+	var st unix.Statfs_t
+	must(t, unix.Statfs(dir, &st))
+	if st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC {
+		must(t, os.CopyFS(at, os.DirFS(dir)))
+		return
+	}
+	must(t, unix.Mount(dir, at, "", unix.MS_BIND|unix.MS_REC, ""))
 }
 
 // copyProgram puts this test's program where containers can run it.

@@ -40,7 +40,7 @@ func TestNamespaceCommandMakesNoDirectory(t *testing.T) {
 			t.Errorf("%q: %v", dir, err)
 		}
 	}
-	for _, dir := range []string{"/", "/usr/share"} {
+	for _, dir := range []string{"/", "/proc"} {
 		c = n.Command("pwd")
 		c.Dir = dir
 		if out, err := c.Output(t.Context()); string(out) != dir+"\n" {
