@@ -22,7 +22,7 @@ func last(p *Plan, begins ...string) int {
 // What costs a start something is in no plan that does not need it, and comes where it must in those that do.
 func TestSupervisionIsWhereItIsNeeded(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 3000 {
+	for range manyPlans() {
 		c := anyConfig(r)
 		p, err := Compile(c)
 		if err != nil {
