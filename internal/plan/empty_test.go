@@ -53,7 +53,7 @@ func manyPlans() int {
 	if testing.Short() {
 		return 300
 	}
-	return 3000
+	return 1000
 }
 
 // A process that begins among the host's mounts attaches nothing before it has a mount namespace of its own.
