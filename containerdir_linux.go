@@ -179,7 +179,7 @@ func unlinkGenerated(lock *os.File) {
 		return
 	}
 	defer func() { _ = sys.CloseFD(fd) }()
-	for _, f := range []string{"hostname", "hosts", "resolv.conf"} {
+	for _, f := range generatedFiles() {
 		_ = sys.Unlinkat(fd, f)
 	}
 	_ = sys.Rmdirat(int(lock.Fd()), "upper/etc")

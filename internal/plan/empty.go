@@ -15,9 +15,7 @@ import (
 // it, open, over the control socket.
 func CompileEmpty(c *Config) *Plan {
 	b := newBuilder(c)
-	b.assign()
-	b.p.FDs.Control = b.p.FDs.Joins
-	b.p.FDs.Count++
+	b.assignControl()
 	b.begin()
 	b.step("unshare", "mnt", "unshare(2), mount_namespaces(7)")
 	b.Unshare(sys.CLONE_NEWNS)
@@ -42,12 +40,7 @@ func CompileEmpty(c *Config) *Plan {
 // the host's mounts, a layer in memory needs a path, and so does an overlay of kernels before 6.5.
 func (b *builder) startsEmpty() bool {
 	c := b.c
-	if !c.Empty || c.Namespaces.Mount.Mode != New || b.unprivileged() || c.Root.Kind != Layers || c.Root.Memory {
-		return false
-	}
-	o := b.overlay()
-	_, ok := o.Params(c.Features)
-	return ok
+	return c.Empty && !b.unprivileged() && !c.Root.Memory && b.params != nil
 }
 
 // enterEmpty goes to an own copy of the empty namespace and puts the root over its root. What lies below can be

@@ -56,6 +56,9 @@ type builder struct {
 	c    *Config
 	p    *Plan
 	fail tape.Label
+	// The overlay of the container's layers, and how fsconfig(2) is told of it, nil if it cannot be.
+	stack  Overlay
+	params []param
 	// The process is among the host's mounts until enterEmpty.
 	empty bool
 	// Slots that later steps use.
@@ -127,8 +130,20 @@ func (b *builder) numbers() {
 			b.p.IDMaps++
 		}
 	}
+	if b.c.Namespaces.Mount.Mode == New && b.c.Root.Kind == Layers {
+		b.stack = b.overlay()
+		b.params, _ = b.stack.Params(b.c.Features)
+	}
 	b.empty = b.startsEmpty()
 	b.assign()
+}
+
+// assignControl is assign with a control socket behind all others but the namespaces, for a plan that sends or waits
+// over it and runs no program.
+func (b *builder) assignControl() {
+	b.assign()
+	b.p.FDs.Control, b.p.FDs.Joins = b.p.FDs.Joins, b.p.FDs.Joins+1
+	b.p.FDs.Count++
 }
 
 // assign gives each descriptor its number.

@@ -114,6 +114,9 @@ func (b *builder) filesystem(kind string, attrs int, params ...param) tape.Arg {
 func (b *builder) overlay() Overlay {
 	r := &b.c.Root
 	o := Overlay{Lower: r.Lower, Upper: r.Upper, Work: r.Work, UserXattr: b.unprivileged()}
+	if r.Memory {
+		o.Upper, o.Work = memoryPath+"upper", memoryPath+"work"
+	}
 	if r.MountPoints != "" {
 		o = o.below(r.MountPoints, b.c.Features)
 	}
@@ -122,15 +125,14 @@ func (b *builder) overlay() Overlay {
 
 // layers mounts the overlay that is the container's root, over the host's root.
 func (b *builder) layers() {
-	r, o := &b.c.Root, b.overlay()
-	if r.Memory {
-		o.Upper, o.Work = memoryPath+"upper", memoryPath+"work"
+	o := &b.stack
+	if b.c.Root.Memory {
 		b.Mkdirat(b.tmpfs, "upper", 0o755)
 		b.Mkdirat(b.tmpfs, "work", 0o700)
 	}
 	b.step("overlay", "/ lower="+strings.Join(o.Lower, ":")+" upper="+o.Upper, "Documentation/filesystems/overlayfs.rst")
-	if params, ok := o.Params(b.c.Features); ok {
-		b.root = b.filesystem("overlay", rootAttrs, params...)
+	if b.params != nil {
+		b.root = b.filesystem("overlay", rootAttrs, b.params...)
 		if !b.empty {
 			b.MoveMount(b.root, tape.Cwd, "/", 0)
 		}
@@ -152,7 +154,6 @@ func (b *builder) pivot() {
 	}
 	if b.empty {
 		b.enterEmpty()
-		b.emptyDirs()
 		return
 	}
 	b.step("pivot_root", ". .", "pivot_root(2), NOTES: the old root ends up over the new one and is detached")

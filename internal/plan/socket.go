@@ -18,9 +18,7 @@ func CompileSocket(c *Config, inside bool, domain, kind int) *Plan {
 	} else {
 		b.p.Joins = joins(&c.Namespaces)
 	}
-	b.assign()
-	b.p.FDs.Control, b.p.FDs.Joins = b.p.FDs.Joins, b.p.FDs.Joins+1
-	b.p.FDs.Count++
+	b.assignControl()
 	b.begin()
 	if inside {
 		b.enter()
@@ -71,9 +69,7 @@ func (b *builder) enterDir() {
 // the host program can open them.
 func CompileHold(c *Config, flags uint64) *Plan {
 	b := newBuilder(c)
-	b.assign()
-	b.p.FDs.Control = b.p.FDs.Joins
-	b.p.FDs.Count++
+	b.assignControl()
 	b.begin()
 	b.user()
 	if c.Namespaces.User.Mode != UserHost {
