@@ -61,6 +61,7 @@ type request struct {
 	keep     bool        // leave the directory, so that the next engine's sweep finds what could not be removed
 	support  *Support
 	id       string
+	from     *Image // what it is started from; nil where there is no engine
 	image    imageConfig
 	identity account.Identity
 	unknown  string // what the identity depends on, where there is no image to look into

@@ -3,6 +3,7 @@ package caisson
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/caisson-go/caisson/internal/account"
@@ -59,7 +60,10 @@ func (e *Engine) fill(r *request, img *Image, u *undo) error {
 			return err
 		}
 	}
-	r.image = img.config
+	r.from, r.image = img, img.config
+	if err := e.pin(img, u); err != nil {
+		return err
+	}
 	dir, isDir := directory(id)
 	switch {
 	case id == hostImage:
@@ -101,6 +105,13 @@ func (e *Engine) find(id string) (*Image, error) {
 	}
 	if id == "" {
 		return nil, errNoImage
+	}
+	if id, ok := strings.CutPrefix(id, snapshotImage); ok {
+		s, err := e.openSnapshot(id)
+		if err != nil {
+			return nil, err
+		}
+		return s.image, nil
 	}
 	return e.stored(id)
 }

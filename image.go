@@ -14,6 +14,9 @@ type Image struct {
 	ref    string
 	layers []string // directories, bottom to top
 	config imageConfig
+
+	base  *Image   // of a snapshot: the image below it
+	below []string // of a snapshot: it and the snapshots below it, bottom to top
 }
 
 // The forms of an image's ID beside a digest.
@@ -27,7 +30,7 @@ var (
 	errNoImage      = &Error{"spec", "Image", errors.New("no image"), "use Image.Command, or set it to an Image.ID"}
 )
 
-// ID names the image for Spec.Image: "host", "dir:" and a path, or the digest of its manifest.
+// ID names the image for Spec.Image: "host", "dir:" and a path, "snapshot:" and an ID, or the digest of its manifest.
 func (i *Image) ID() string { return i.id }
 
 // Ref is the reference that the image was asked for by, such as "docker.io/library/alpine:3.20", or "".

@@ -31,14 +31,7 @@ func (f *life) start(ctx context.Context, start func(context.Context) (*live, er
 	if err != nil {
 		f.pipes.close()
 	}
-	f.mu.Lock()
-	f.live = l // from here on it is signalled, dialled, executed in
-	closing, giveUp := f.closing != nil, f.giveUp
-	f.giveUp = nil
-	f.mu.Unlock()
-	giveUp()
-	close(f.begun)
-	if closing && errors.Is(err, context.Canceled) && ctx.Err() == nil {
+	if closing := f.settle(l); closing && errors.Is(err, context.Canceled) && ctx.Err() == nil {
 		return fmt.Errorf("%w (%v)", ErrClosed, err) // and not the caller's context
 	}
 	return err

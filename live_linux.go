@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 
@@ -16,8 +17,9 @@ import (
 
 // live is a started program: the first process of a container, or one executed in it.
 type live struct {
-	id   string // the container's
-	proc *launch.Process
+	id        string     // the container's
+	blueprint *blueprint // of a container, to start it again
+	proc      *launch.Process
 	// The process that waits for a detached one, and is waited for in its place.
 	supervisor *launch.Process
 	stdio      *stdio
@@ -32,6 +34,9 @@ type live struct {
 	// The mount namespace of a container that shares its process namespace, else nil.
 	mounts *os.File
 	undo   undo // what close takes back
+
+	layerMu sync.Mutex // held while the writable layer is read or taken away
+	kept    []string   // the snapshots that were its writable layer since it ended, bottom to top
 
 	done   chan struct{} // closed when the process has been reaped
 	status syscall.WaitStatus
@@ -276,6 +281,8 @@ func (l *live) close() error {
 	if l.tty != nil {
 		l.stdio.hangUp(l.tty)
 	}
+	l.layerMu.Lock()
+	defer l.layerMu.Unlock()
 	return errors.Join(survivors, l.undo.run())
 }
 

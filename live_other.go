@@ -33,6 +33,12 @@ func (l *live) stop(context.Context) error                { return errNotLinux }
 func (l *live) close() error                              { return nil }
 func (l *live) cgroup() *Cgroup                           { return nil }
 
+func (l *live) snapshot(context.Context) (*Snapshot, error)       { return nil, errNotLinux }
+func (l *live) restart(context.Context, *Snapshot) (*live, error) { return l, errNotLinux }
+func (e *Engine) openSnapshot(string) (*Snapshot, error)          { return nil, errNotLinux }
+func (e *Engine) removeSnapshot(string) error                     { return errNotLinux }
+func (e *Engine) snapshotIDs() ([]string, error)                  { return nil, nil }
+
 func (l *live) socket(context.Context, int, int) (*os.File, error)      { return nil, errNotLinux }
 func (n *Namespace) socket(context.Context, int, int) (*os.File, error) { return nil, errNotLinux }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -76,6 +77,13 @@ func (e *Engine) Image(ctx context.Context, ref string) (*Image, error) {
 	}
 	if dir, ok := directory(ref); ok {
 		return e.RootFS(dir)
+	}
+	if id, ok := strings.CutPrefix(ref, snapshotImage); ok {
+		s, err := e.Snapshot(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return s.Image(), nil
 	}
 	if _, err := v1.NewHash(ref); err == nil {
 		return e.stored(ref)

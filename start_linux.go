@@ -12,48 +12,68 @@ import (
 	"github.com/caisson-go/caisson/internal/plan"
 )
 
-// start builds the container: what is on disk and outside its namespaces first, then the process.
-// Whatever it makes it pushes on the undo stack, which becomes the container's.
-func (c *Container) start(ctx context.Context) (_ *live, err error) {
+// blueprint is what a container was told to be when it was started, whatever its fields say since.
+type blueprint struct {
+	id     string
+	engine *Engine
+	spec   *Spec
+	image  *Image // nil: the one of the spec
+	from   streams
+	detach bool
+	cancel func() error
+	delay  time.Duration
+}
+
+// start starts the container for the first time.
+func (c *Container) start(ctx context.Context) (*live, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	l := &live{engine: c.engine, id: newID(), cancel: c.Cancel, delay: c.WaitDelay}
+	b := &blueprint{
+		newID(), c.engine, c.Spec.clone(), c.image,
+		streams{c.Stdin, c.Stdout, c.Stderr, c.ExtraFiles, c.life.pipes, c.TTY != nil}, c.Detach, c.Cancel, c.WaitDelay,
+	}
+	return b.start(ctx)
+}
+
+// start builds the container: what is on disk and outside its namespaces first, then the process.
+// Whatever it makes it pushes on the undo stack, which becomes the container's.
+func (b *blueprint) start(ctx context.Context) (_ *live, err error) {
+	l := &live{blueprint: b, engine: b.engine, id: b.id, cancel: b.cancel, delay: b.delay}
 	defer func() {
 		if err != nil {
 			err = withCleanup(err, l.undo.run())
 		}
 	}()
-	from := &streams{c.Stdin, c.Stdout, c.Stderr, c.ExtraFiles, c.life.pipes, c.TTY != nil}
+	from := b.from
 	if err := from.check(); err != nil {
 		return nil, err
 	}
-	sup, err := c.engine.hostSupport()
+	sup, err := b.engine.hostSupport()
 	if err != nil {
 		return nil, err
 	}
-	c.engine.state.sweeping.Do(c.engine.sweepOnce)
+	b.engine.state.sweeping.Do(b.engine.sweepOnce)
 	r := &request{
-		detach: c.Detach, spec: c.Spec.clone(), support: sup, id: l.id, extra: len(c.ExtraFiles), null: from.nulls(),
-		files: descriptorLimit(),
+		detach: b.detach, spec: b.spec, support: sup, id: l.id, extra: len(from.extra), null: from.nulls(), files: descriptorLimit(),
 	}
 	r.file = r.sourceIsFile
-	if err := r.checkDetach(from); err != nil {
+	if err := r.checkDetach(&from); err != nil {
 		return nil, err
 	}
-	if err := c.engine.fill(r, c.image, &l.undo); err != nil {
+	if err := b.engine.fill(r, b.image, &l.undo); err != nil {
 		return nil, err
 	}
 	if r.detach {
-		if _, err := c.engine.containerDir(r, &l.undo); err != nil {
+		if _, err := b.engine.containerDir(r, &l.undo); err != nil {
 			return nil, err
 		}
 	}
-	if l.group, err = c.engine.limit(&r.spec.Limits, r, &l.undo); err != nil {
+	if l.group, err = b.engine.limit(&r.spec.Limits, r, &l.undo); err != nil {
 		return nil, err
 	}
 	l.request = r
-	if err := l.launch(ctx, from); err != nil {
+	if err := l.launch(ctx, &from); err != nil {
 		return nil, err
 	}
 	return l, nil

@@ -10,6 +10,9 @@ import (
 // TryLock is not available here.
 func TryLock(*os.File) error { return errors.ErrUnsupported }
 
+// TryShare is not available here.
+func TryShare(*os.File) error { return errors.ErrUnsupported }
+
 // Unlock is not available here.
 func Unlock(*os.File) error { return errors.ErrUnsupported }
 

@@ -18,6 +18,15 @@ func TryLock(f *os.File) error {
 	}
 }
 
+// TryShare takes flock(2) as TryLock does, for one of several: only TryLock excludes it.
+func TryShare(f *os.File) error {
+	for {
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != syscall.EINTR {
+			return err
+		}
+	}
+}
+
 // Unlock gives the lock back at once. Closing is not enough: a child between fork and exec still shares the
 // open file.
 func Unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
