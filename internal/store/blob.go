@@ -22,44 +22,52 @@ func (s *Store) PutBlob(ctx context.Context, want v1.Hash, size int64, r io.Read
 }
 
 func (s *Store) putBlob(ctx context.Context, want v1.Hash, size int64, r io.Reader) error {
+	_, err := s.addBlob(ctx, want, size, func(root *os.Root, staged string) error {
+		return writeVerified(root, staged, want, size, io.LimitReader(&ctxReader{ctx, r}, size+1))
+	})
+	return err
+}
+
+// addBlob has write make the file of a blob in a stage, and publishes it. Nothing is written if the blob is there.
+func (s *Store) addBlob(ctx context.Context, want v1.Hash, size int64, write func(root *os.Root, staged string) error) (there bool, err error) {
 	path, err := blobPath(want)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if size < 0 {
-		return ErrSize
+		return false, ErrSize
 	}
 	root, err := s.write(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer root.Close()
 	if fi, err := root.Lstat(path); err == nil && fi.Mode().IsRegular() && fi.Size() == size {
-		return nil
+		return true, nil
 	}
 	st, err := newStage(ctx, root)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer st.discard()
 	staged := st.path + "/blob"
-	if err := writeVerified(ctx, root, staged, want, size, r); err != nil {
-		return err
+	if err := write(root, staged); err != nil {
+		return false, err
 	}
 	if err := root.Rename(staged, path); err != nil {
-		return err
+		return false, err
 	}
-	return syncDir(root, "blobs/sha256")
+	return false, syncDir(root, "blobs/sha256")
 }
 
-// writeVerified writes a file, and fails unless it has the digest and size.
-func writeVerified(ctx context.Context, root *os.Root, name string, want v1.Hash, size int64, r io.Reader) error {
+// writeVerified writes what r yields to a new file, and fails unless it has the digest and size.
+func writeVerified(root *os.Root, name string, want v1.Hash, size int64, r io.Reader) error {
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	sum := sha256.New()
-	n, err := io.Copy(io.MultiWriter(f, sum), io.LimitReader(&ctxReader{ctx, r}, size+1))
+	n, err := io.Copy(io.MultiWriter(f, sum), r)
 	switch {
 	case err != nil:
 	case n != size:

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/caisson-go/caisson/internal/flow"
+)
+
+// PutBlobThrough is PutBlob for a blob that is wanted at once: while the content is being stored, through reads the same
+// bytes, at most flow.Memory ahead of the disk or behind it. They are verified only when all is over, so nothing that
+// through makes of them may be used before PutBlobThrough returns nil.
+//
+// If through returns nil early, the rest is stored without it; if it fails, the blob is dropped and its error returned,
+// unless the content turned out to be wrong as well. A blob that is there already is read from the disk, and r is not
+// read. The reader is also an io.Closer, for those who have to end a Read that waits in another goroutine.
+//
+// Errors: those of PutBlob, and that of through.
+func (s *Store) PutBlobThrough(ctx context.Context, want v1.Hash, size int64, r io.Reader, through func(r io.Reader) error) error {
+	return wrap("blob", want.String(), s.putBlobThrough(ctx, want, size, r, through))
+}
+
+func (s *Store) putBlobThrough(ctx context.Context, want v1.Hash, size int64, r io.Reader, through func(io.Reader) error) error {
+	there, err := s.addBlob(ctx, want, size, func(root *os.Root, staged string) error {
+		return writeThrough(ctx, root, staged, want, size, r, through)
+	})
+	if err != nil || !there {
+		return err
+	}
+	f, err := s.openBlob(want)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return through(&storedBlob{ctxReader{ctx, f}, f})
+}
+
+// storedBlob is a blob that ends with the context.
+type storedBlob struct {
+	ctxReader
+	io.Closer
+}
+
+// writeThrough writes and verifies the file in a goroutine of its own, and calls through in the caller's.
+func writeThrough(ctx context.Context, root *os.Root, name string, want v1.Hash, size int64, r io.Reader, through func(io.Reader) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	readers := flow.Split(ctx, io.LimitReader(r, size+1), 2)
+	var stored error
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer readers[0].Close()
+		if stored = writeVerified(root, name, want, size, readers[0]); stored != nil {
+			cancel()
+		}
+	})
+	err := beside(&wg, cancel, readers[1], through)
+	// A stored error that only comes of the cancelling says less than that of through.
+	if err != nil && (stored == nil || errors.Is(stored, context.Canceled)) {
+		return err
+	}
+	return stored
+}
+
+// beside calls through and waits for the others, whom it ends if through does not succeed or does not even return.
+func beside(wg *sync.WaitGroup, cancel func(), r *flow.Reader, through func(io.Reader) error) error {
+	defer wg.Wait()
+	defer r.Close()
+	good := false
+	defer func() {
+		if !good {
+			cancel()
+		}
+	}()
+	err := through(r)
+	good = err == nil
+	return err
+}
