@@ -22,14 +22,14 @@ func (s *Store) PutBlob(ctx context.Context, want v1.Hash, size int64, r io.Read
 }
 
 func (s *Store) putBlob(ctx context.Context, want v1.Hash, size int64, r io.Reader) error {
-	_, err := s.addBlob(ctx, want, size, func(root *os.Root, staged string) error {
+	_, err := s.addBlob(ctx, want, size, func(root disk, staged string) error {
 		return writeVerified(root, staged, want, size, io.LimitReader(&ctxReader{ctx, r}, size+1))
 	})
 	return err
 }
 
 // addBlob has write make the file of a blob in a stage, and publishes it. Nothing is written if the blob is there.
-func (s *Store) addBlob(ctx context.Context, want v1.Hash, size int64, write func(root *os.Root, staged string) error) (there bool, err error) {
+func (s *Store) addBlob(ctx context.Context, want v1.Hash, size int64, write func(root disk, staged string) error) (there bool, err error) {
 	path, err := blobPath(want)
 	if err != nil {
 		return false, err
@@ -42,6 +42,9 @@ func (s *Store) addBlob(ctx context.Context, want v1.Hash, size int64, write fun
 		return false, err
 	}
 	defer root.Close()
+	if err := s.note(ctx, want); err != nil {
+		return false, err
+	}
 	if fi, err := root.Lstat(path); err == nil && fi.Mode().IsRegular() && fi.Size() == size {
 		return true, nil
 	}
@@ -57,12 +60,12 @@ func (s *Store) addBlob(ctx context.Context, want v1.Hash, size int64, write fun
 	if err := root.Rename(staged, path); err != nil {
 		return false, err
 	}
-	return false, syncDir(root, "blobs/sha256")
+	return false, root.SyncDir("blobs/sha256")
 }
 
 // writeVerified writes what r yields to a new file, and fails unless it has the digest and size.
-func writeVerified(root *os.Root, name string, want v1.Hash, size int64, r io.Reader) error {
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func writeVerified(root disk, name string, want v1.Hash, size int64, r io.Reader) error {
+	f, err := root.Create(name)
 	if err != nil {
 		return err
 	}
@@ -91,6 +94,11 @@ func (s *Store) HasBlob(h v1.Hash, size int64) bool {
 		return false
 	}
 	defer root.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), gcPatience)
+	defer cancel()
+	if s.note(ctx, h) != nil {
+		return false // it could go at any moment
+	}
 	fi, err := root.Lstat(path)
 	return err == nil && fi.Mode().IsRegular() && fi.Size() == size
 }
@@ -106,15 +114,19 @@ func (s *Store) Blob(h v1.Hash) (io.ReadCloser, error) {
 }
 
 func (s *Store) openBlob(h v1.Hash) (*os.File, error) {
-	path, err := blobPath(h)
-	if err != nil {
-		return nil, err
-	}
 	root, err := s.read()
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
+	return openBlob(root, h)
+}
+
+func openBlob(root disk, h v1.Hash) (*os.File, error) {
+	path, err := blobPath(h)
+	if err != nil {
+		return nil, err
+	}
 	if fi, err := root.Lstat(path); err != nil {
 		return nil, err
 	} else if !fi.Mode().IsRegular() {
@@ -147,19 +159,19 @@ func (s *Store) CheckBlob(ctx context.Context, h v1.Hash) error {
 	return &Error{Op: "check", Path: h.String(), Err: errors.Join(ErrDigest, err), Hint: "pull the image again"}
 }
 
-// readBlob reads a small blob and verifies it.
-func (s *Store) readBlob(h v1.Hash, limit int64) ([]byte, error) {
-	f, err := s.openBlob(h)
+// readBlob reads a document and verifies it.
+func readBlob(root disk, h v1.Hash) ([]byte, error) {
+	f, err := openBlob(root, h)
 	if err != nil {
 		return nil, wrap("blob", h.String(), err)
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	b, err := io.ReadAll(io.LimitReader(f, MaxDocument+1))
 	sum := sha256.New()
 	sum.Write(b)
 	switch {
 	case err != nil:
-	case int64(len(b)) > limit:
+	case len(b) > MaxDocument:
 		err = ErrSize
 	case !matches(sum, h):
 		err = ErrDigest

@@ -5,11 +5,16 @@
 //	layers/<diff id>/record.json            what came of unpacking it, written last
 //	staging/                                what is being made; nothing refers to it
 //	locks/                                  files to flock, never removed
+//	spare                                   room for the next index.json when the disk is full
 //
 // Nothing becomes visible before it is complete: it is written in staging, its digest is verified while it streams, it
 // is synced to the disk, renamed into place, and the directory that it came to is synced. A lock is held by an open file
 // of a living process and by nothing else, so a crash leaves no lock to clear; what it leaves in staging is
 // removed by the next Store that writes.
+//
+// An object is there for as long as index.json leads to it, a process uses the image that it is of (Use), or a writer
+// has announced it (Begin). Of the locks "gc" comes first, then "index", then "staging"; those of layers and blobs are
+// held by whoever makes one, and never while waiting for another of their kind.
 //
 // The directory and everything in it belong to one user, and no other can enter it: layers hold set-user-id files.
 package store

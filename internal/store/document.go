@@ -101,8 +101,8 @@ func DecodeIndex(b []byte, mt types.MediaType) (*v1.IndexManifest, error) {
 
 // DecodeConfig reads the configuration of an image with that many layers.
 func DecodeConfig(b []byte, layers int) (*v1.ConfigFile, error) {
-	var c v1.ConfigFile
-	if err := decode(b, &c); err != nil {
+	c, err := decodeAnyConfig(b)
+	if err != nil {
 		return nil, err
 	}
 	switch {
@@ -115,6 +115,15 @@ func DecodeConfig(b []byte, layers int) (*v1.ConfigFile, error) {
 		if err := checkHash(h); err != nil {
 			return nil, err
 		}
+	}
+	return c, nil
+}
+
+// decodeAnyConfig reads a configuration whatever its layers are.
+func decodeAnyConfig(b []byte) (*v1.ConfigFile, error) {
+	var c v1.ConfigFile
+	if err := decode(b, &c); err != nil {
+		return nil, err
 	}
 	return &c, nil
 }

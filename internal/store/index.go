@@ -3,10 +3,10 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -26,7 +26,7 @@ func emptyIndex() *v1.IndexManifest {
 }
 
 // readIndex reads index.json. It needs no lock: the file is only ever replaced as a whole.
-func readIndex(root *os.Root) (*v1.IndexManifest, error) {
+func readIndex(root disk) (*v1.IndexManifest, error) {
 	f, err := root.Open("index.json")
 	if err != nil {
 		return nil, err
@@ -46,18 +46,26 @@ func readIndex(root *os.Root) (*v1.IndexManifest, error) {
 	return &index, nil
 }
 
-func writeIndex(ctx context.Context, root *os.Root, index *v1.IndexManifest) error {
+// writeIndex replaces index.json. The caller holds its lock.
+func writeIndex(ctx context.Context, root disk, index *v1.IndexManifest) error {
 	b, err := json.Marshal(index)
 	if err != nil {
 		return err
 	}
-	return replaceFile(ctx, root, "index.json", b)
+	err = replaceFile(ctx, root, "index.json", b)
+	if isFull(err) {
+		return writeSpare(root, b)
+	}
+	if err == nil {
+		keepSpare(root, len(b))
+	}
+	return err
 }
 
-// Tag gives an image of the store a name, and takes the name from the image that had it. desc is the descriptor of its
-// manifest, which must be there.
+// Tag gives an image of the store a name, and takes the name from the image that had it, which stays as a dangling one
+// if it had no other. desc is the descriptor of a manifest, which must be there with its parts, or of an index.
 //
-// Errors: *Error around ErrName, fs.ErrNotExist (no such manifest), ctx.Err(), the errno.
+// Errors: *Error around ErrName, fs.ErrNotExist (no such manifest), ErrIncomplete, ctx.Err(), the errno.
 func (s *Store) Tag(ctx context.Context, ref string, desc v1.Descriptor) error {
 	return wrap("tag", ref, s.tag(ctx, ref, desc))
 }
@@ -69,14 +77,83 @@ func (s *Store) tag(ctx context.Context, ref string, desc v1.Descriptor) error {
 	if err := checkDescriptor(desc); err != nil {
 		return err
 	}
-	if !s.HasBlob(desc.Digest, desc.Size) {
-		return fs.ErrNotExist
-	}
 	root, err := s.write(ctx)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
+	// Nothing of the image may be collected between the look at it and its name.
+	release, err := lockShared(ctx, root)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := complete(root, desc); err != nil {
+		return err
+	}
+	desc.Annotations = map[string]string{refName: ref}
+	desc.URLs, desc.Data = nil, nil
+	return changeIndex(ctx, root, func(index *v1.IndexManifest) error {
+		index.Manifests = append(without(index.Manifests, ref, desc.Digest), desc)
+		return nil
+	})
+}
+
+// without takes a name from a list. An image that had no other stays in it without one, unless it is keep's.
+func without(list []v1.Descriptor, ref string, keep v1.Hash) []v1.Descriptor {
+	kept := []v1.Descriptor{}
+	for i, d := range list {
+		same := func(o v1.Descriptor) bool { return o.Digest == d.Digest }
+		switch {
+		case d.Annotations[refName] == "" && d.Digest == keep:
+			continue // it gets a name
+		case d.Annotations[refName] != ref:
+		case d.Digest == keep || slices.ContainsFunc(list[i+1:], same) || slices.ContainsFunc(kept, same):
+			continue
+		default:
+			d.Annotations = nil
+		}
+		kept = append(kept, d)
+	}
+	return kept
+}
+
+// complete refuses a manifest of which something is missing. Of an index nothing but itself has to be there.
+func complete(root disk, desc v1.Descriptor) error {
+	path, err := blobPath(desc.Digest)
+	if err != nil {
+		return err
+	}
+	if fi, err := root.Lstat(path); err != nil {
+		return err
+	} else if !fi.Mode().IsRegular() || fi.Size() != desc.Size {
+		return fs.ErrNotExist
+	}
+	if !desc.MediaType.IsImage() {
+		return nil
+	}
+	m, err := readDocument(root, desc.Digest)
+	if err != nil || m.Config == nil {
+		return err
+	}
+	if !hasFile(root, m.Config.Digest) {
+		return fmt.Errorf("%w: configuration %s", fs.ErrNotExist, m.Config.Digest)
+	}
+	ids, err := readDiffIDs(root, m.Config.Digest)
+	for i, l := range m.Layers {
+		if hasFile(root, l.Digest) {
+			continue
+		}
+		if i < len(ids) && checkHash(ids[i]) == nil && isDir(root, "layers/"+ids[i].Hex) {
+			continue // never packed
+		}
+		return fmt.Errorf("%w: layer %s", fs.ErrNotExist, l.Digest)
+	}
+	return err
+}
+
+// changeIndex replaces index.json by what change makes of it.
+func changeIndex(ctx context.Context, root disk, change func(*v1.IndexManifest) error) error {
 	release, err := lock(ctx, root, "index")
 	if err != nil {
 		return err
@@ -86,15 +163,9 @@ func (s *Store) tag(ctx context.Context, ref string, desc v1.Descriptor) error {
 	if err != nil {
 		return err
 	}
-	desc.Annotations = map[string]string{refName: ref}
-	desc.URLs, desc.Data = nil, nil
-	kept := []v1.Descriptor{}
-	for _, d := range index.Manifests {
-		if d.Annotations[refName] != ref {
-			kept = append(kept, d)
-		}
+	if err := change(index); err != nil {
+		return err
 	}
-	index.Manifests = append(kept, desc)
 	return writeIndex(ctx, root, index)
 }
 
@@ -111,52 +182,4 @@ func validRef(ref string) bool {
 		}
 	}
 	return true
-}
-
-// find returns the entry of index.json for a name, or for a digest alone or behind an "@".
-func (s *Store) find(ref string) (v1.Descriptor, error) {
-	root, err := s.read()
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	defer root.Close()
-	index, err := readIndex(root)
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	for _, d := range index.Manifests {
-		if d.Annotations[refName] == ref {
-			return d, nil
-		}
-	}
-	digest, err := v1.NewHash(ref[strings.LastIndexByte(ref, '@')+1:])
-	if err != nil {
-		return v1.Descriptor{}, fs.ErrNotExist
-	}
-	for _, d := range index.Manifests {
-		if d.Digest == digest {
-			return d, nil
-		}
-	}
-	return v1.Descriptor{}, fs.ErrNotExist
-}
-
-// entries returns index.json's list; a store that is not there yet has none.
-func (s *Store) entries() ([]v1.Descriptor, error) {
-	root, err := s.read()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	index, err := readIndex(root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return index.Manifests, nil
 }

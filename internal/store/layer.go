@@ -7,13 +7,11 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/caisson-go/caisson/internal/layer"
-	"github.com/caisson-go/caisson/internal/sys"
 )
 
 // record is layers/<diff id>/record.json. A layer without one is not complete.
@@ -62,6 +60,9 @@ func (s *Store) putLayer(ctx context.Context, diffID v1.Hash, open func() (io.Re
 		return err
 	}
 	defer root.Close()
+	if err := s.note(ctx, diffID); err != nil {
+		return err
+	}
 	if done, err := present(root, diffID, o); done || err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (s *Store) putLayer(ctx context.Context, diffID v1.Hash, open func() (io.Re
 }
 
 // present reports whether a layer is complete, and fails if it was made in another way.
-func present(root *os.Root, diffID v1.Hash, o layer.Options) (bool, error) {
+func present(root disk, diffID v1.Hash, o layer.Options) (bool, error) {
 	r, ok := readRecord(root, diffID)
 	if !ok {
 		return false, nil
@@ -99,7 +100,7 @@ func present(root *os.Root, diffID v1.Hash, o layer.Options) (bool, error) {
 }
 
 // readRecord reads the completion record of a layer, and reports whether the layer is there.
-func readRecord(root *os.Root, diffID v1.Hash) (record, bool) {
+func readRecord(root disk, diffID v1.Hash) (record, bool) {
 	var r record
 	f, err := root.Open("layers/" + diffID.Hex + "/record.json")
 	if err != nil {
@@ -137,7 +138,7 @@ func unpack(ctx context.Context, st *stage, diffID v1.Hash, open func() (io.Read
 		return ErrDigest
 	}
 	// The record must not be on the disk before what it vouches for.
-	if err := sys.Syncfs(dir); err != nil {
+	if err := st.root.SyncAll(st.path); err != nil {
 		return err
 	}
 	b, err := json.Marshal(record{DiffID: diffID, UserXattr: o.UserXattr, Owners: owners(o), Stats: stats})
@@ -147,7 +148,7 @@ func unpack(ctx context.Context, st *stage, diffID v1.Hash, open func() (io.Read
 	if err := writeSynced(st.root, st.path+"/layer/record.json", b); err != nil {
 		return err
 	}
-	return syncDir(st.root, st.path+"/layer")
+	return st.root.SyncDir(st.path + "/layer")
 }
 
 // publish renames the layer into place. What is there without a record, and so is not a layer, makes way.
@@ -159,5 +160,5 @@ func publish(st *stage, diffID v1.Hash) error {
 	if err := st.root.Rename(st.path+"/layer", to); err != nil {
 		return err
 	}
-	return syncDir(st.root, "layers")
+	return st.root.SyncDir("layers")
 }

@@ -4,27 +4,25 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
 	"syscall"
 
-	"github.com/caisson-go/caisson/internal/layer"
 	"github.com/caisson-go/caisson/internal/sys"
 )
 
 // stage is a directory in staging. Its file "lock" is locked as long as its maker lives, which is how others tell work
 // in progress from what a crash left.
 type stage struct {
-	root *os.Root
+	root disk
 	path string
 	lock *os.File
 }
 
 // newStage makes a stage. Making one and clearing old ones exclude each other, or a new stage could be taken
 // for an old one before its lock is held.
-func newStage(ctx context.Context, root *os.Root) (*stage, error) {
+func newStage(ctx context.Context, root disk) (*stage, error) {
 	release, err := lock(ctx, root, "staging")
 	if err != nil {
 		return nil, err
@@ -46,42 +44,24 @@ func newStage(ctx context.Context, root *os.Root) (*stage, error) {
 
 // discard removes the stage with what is still in it. What can not be removed now is, by a later sweep.
 func (st *stage) discard() {
-	_ = removeAll(st.root, st.path)
+	_ = st.root.RemoveTree(st.path)
 	if st.lock != nil {
 		_ = sys.Unlock(st.lock)
 		st.lock.Close()
-		_ = removeAll(st.root, st.path) // where open files can not be removed, the first time was in vain
+		_ = st.root.RemoveTree(st.path) // where open files can not be removed, the first time was in vain
 	}
 }
 
 // sweep removes the stages whose makers are gone.
-func sweep(ctx context.Context, root *os.Root) error {
-	dir, err := root.Open("staging")
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	for {
-		names, err := dir.Readdirnames(64)
-		for _, name := range names {
-			if err := sweepOne(ctx, root, name); err != nil {
-				return err
-			}
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
+func sweep(ctx context.Context, root disk) error {
+	return eachName(root, "staging", func(name string) error { return sweepOne(ctx, root, name) })
 }
 
 // sweepOne removes one stage if nobody holds its lock. Only the test needs the staging lock: the stage's own keeps
 // others away during the removal.
-func sweepOne(ctx context.Context, root *os.Root, name string) error {
-	if strings.HasPrefix(name, ".rm-") { // part of a layer, moved here by layer.RemoveAll: nothing in it may be opened
-		return removeAll(root, "staging/"+name)
+func sweepOne(ctx context.Context, root disk, name string) error {
+	if strings.HasPrefix(name, ".rm-") { // collected, or part of a layer moved here while it was removed: nothing in it may be opened
+		return root.RemoveTree("staging/" + name)
 	}
 	release, err := lock(ctx, root, "staging")
 	if err != nil {
@@ -100,28 +80,11 @@ func sweepOne(ctx context.Context, root *os.Root, name string) error {
 	if !dead {
 		return nil
 	}
-	return removeAll(root, "staging/"+name)
-}
-
-// removeAll removes a tree that may hold directories without permissions, and be deeper than the limit on open files.
-func removeAll(root *os.Root, path string) error {
-	if !layer.Supported {
-		return root.RemoveAll(path)
-	}
-	dir, err := root.Open("staging")
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	err = layer.RemoveAll(dir, path[len("staging/"):])
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return root.RemoveTree("staging/" + name)
 }
 
 // replaceFile puts a small file in place at once, for good.
-func replaceFile(ctx context.Context, root *os.Root, name string, content []byte) error {
+func replaceFile(ctx context.Context, root disk, name string, content []byte) error {
 	st, err := newStage(ctx, root)
 	if err != nil {
 		return err
@@ -134,12 +97,12 @@ func replaceFile(ctx context.Context, root *os.Root, name string, content []byte
 	if err := root.Rename(staged, name); err != nil {
 		return err
 	}
-	return syncDir(root, ".")
+	return root.SyncDir(".")
 }
 
 // writeSynced writes a new file and waits until it is on the disk.
-func writeSynced(root *os.Root, name string, content []byte) error {
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func writeSynced(root disk, name string, content []byte) error {
+	f, err := root.Create(name)
 	if err != nil {
 		return err
 	}
@@ -148,16 +111,4 @@ func writeSynced(root *os.Root, name string, content []byte) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
-}
-
-// syncDir makes the names in a directory durable: fsync(2) of a file does not.
-func syncDir(root *os.Root, name string) error {
-	if !syncsDirectories {
-		return nil
-	}
-	d, err := root.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -7,13 +7,16 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/caisson-go/caisson/internal/layer"
 	"github.com/caisson-go/caisson/internal/sys"
 )
 
 // Store is a state directory. It is safe for use by several goroutines, and the directory by several processes. It
 // holds nothing open between calls, so there is nothing to close.
 type Store struct {
-	dir string
+	dir  string
+	open func() (disk, error) // opens dir; tests have disks of their own
+	live session              // of the writers that Begin is for
 
 	// ready holds one value: whether the layout is there and what a crash left is removed. Whoever prepares the
 	// directory takes it out meanwhile; a mutex could not be given up when a context ends.
@@ -23,7 +26,17 @@ type Store struct {
 // Open names the state directory. It is made, with mode 0700, by the first call that writes; until then the store is
 // empty. An existing directory must belong to the caller. If others may enter it, it is closed to them, provided it is
 // empty or a store already; a directory with other things in it is refused.
-func Open(dir string) (*Store, error) {
+func Open(dir string) (*Store, error) { return OpenWith(dir, Options{}) }
+
+// Options are what a Store needs of its caller. The zero value is for everybody.
+type Options struct {
+	// RemoveAll removes what is called name in dir, with everything below. A layer's files may belong to ids that only
+	// a user namespace has, where removing takes more than layer.RemoveAll, which is what nil stands for.
+	RemoveAll func(dir *os.File, name string) error
+}
+
+// OpenWith is Open with options.
+func OpenWith(dir string, o Options) (*Store, error) {
 	if dir == "" {
 		return nil, &Error{Op: "open", Path: dir, Err: fs.ErrInvalid, Hint: "name a directory"}
 	}
@@ -31,7 +44,21 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, wrap("open", dir, err)
 	}
+	if o.RemoveAll == nil {
+		o.RemoveAll = layer.RemoveAll
+	}
 	s := &Store{dir: abs, ready: make(chan bool, 1)}
+	s.open = func() (disk, error) {
+		root, err := os.OpenRoot(abs)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.check(root); err != nil {
+			root.Close()
+			return nil, err
+		}
+		return rootDisk{root, o.RemoveAll}, nil
+	}
 	s.ready <- false
 	return s, nil
 }
@@ -40,20 +67,10 @@ func Open(dir string) (*Store, error) {
 func (s *Store) Dir() string { return s.dir }
 
 // read opens the directory for a call that only reads.
-func (s *Store) read() (*os.Root, error) {
-	root, err := os.OpenRoot(s.dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.check(root); err != nil {
-		root.Close()
-		return nil, err
-	}
-	return root, nil
-}
+func (s *Store) read() (disk, error) { return s.open() }
 
 // write opens the directory for a call that writes, and makes what is missing.
-func (s *Store) write(ctx context.Context) (*os.Root, error) {
+func (s *Store) write(ctx context.Context) (disk, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, wrap("open", s.dir, err)
 	}
@@ -66,6 +83,20 @@ func (s *Store) write(ctx context.Context) (*os.Root, error) {
 		return nil, wrap("open", s.dir, err)
 	}
 	return root, nil
+}
+
+// update opens the directory for a call that changes what is there. There must be something.
+func (s *Store) update(ctx context.Context) (disk, error) {
+	root, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	_, err = root.Lstat("oci-layout")
+	root.Close()
+	if err != nil {
+		return nil, err
+	}
+	return s.write(ctx)
 }
 
 // check refuses a directory that another user owns or may enter.
@@ -104,7 +135,7 @@ func disposable(root *os.Root) bool {
 const layoutFile = `{"imageLayoutVersion":"1.0.0"}`
 
 // prepare makes the layout, and clears what a crash left, once per Store and again if the directory was removed.
-func (s *Store) prepare(ctx context.Context, root *os.Root) error {
+func (s *Store) prepare(ctx context.Context, root disk) error {
 	var ready bool
 	select {
 	case ready = <-s.ready:
@@ -121,6 +152,13 @@ func (s *Store) prepare(ctx context.Context, root *os.Root) error {
 			return err
 		}
 	}
+	for _, name := range []string{"gate", "gc", "index", "staging"} { // a full disk has no room for them later
+		f, err := root.OpenFile("locks/"+name, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return err
+		}
+		f.Close()
+	}
 	if err := s.layout(ctx, root); err != nil {
 		return err
 	}
@@ -130,7 +168,7 @@ func (s *Store) prepare(ctx context.Context, root *os.Root) error {
 }
 
 // layout makes the two files of an OCI image layout. oci-layout comes last: it marks the directory as a store.
-func (s *Store) layout(ctx context.Context, root *os.Root) error {
+func (s *Store) layout(ctx context.Context, root disk) error {
 	release, err := lock(ctx, root, "index")
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -26,7 +25,7 @@ func (s *Store) PutBlobThrough(ctx context.Context, want v1.Hash, size int64, r 
 }
 
 func (s *Store) putBlobThrough(ctx context.Context, want v1.Hash, size int64, r io.Reader, through func(io.Reader) error) error {
-	there, err := s.addBlob(ctx, want, size, func(root *os.Root, staged string) error {
+	there, err := s.addBlob(ctx, want, size, func(root disk, staged string) error {
 		return writeThrough(ctx, root, staged, want, size, r, through)
 	})
 	if err != nil || !there {
@@ -47,7 +46,7 @@ type storedBlob struct {
 }
 
 // writeThrough writes and verifies the file in a goroutine of its own, and calls through in the caller's.
-func writeThrough(ctx context.Context, root *os.Root, name string, want v1.Hash, size int64, r io.Reader, through func(io.Reader) error) error {
+func writeThrough(ctx context.Context, root disk, name string, want v1.Hash, size int64, r io.Reader, through func(io.Reader) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	readers := flow.Split(ctx, io.LimitReader(r, size+1), 2)

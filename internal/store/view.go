@@ -1,0 +1,203 @@
+package store
+
+import (
+	"fmt"
+	"io/fs"
+	"runtime"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// maxIndexes bounds the indexes that refer to indexes.
+const maxIndexes = 3
+
+// view is index.json as it was at one moment, with the documents that it leads to.
+type view struct {
+	s       *Store
+	root    disk
+	index   *v1.IndexManifest
+	indexes map[v1.Hash][]v1.Descriptor // what leaves has found
+	configs map[v1.Hash]v1.Hash         // of manifests
+}
+
+// look reads index.json.
+func (s *Store) look(root disk) (*view, error) {
+	index, err := readIndex(root)
+	if err != nil {
+		return nil, err
+	}
+	return s.lookAt(root, index), nil
+}
+
+func (s *Store) lookAt(root disk, index *v1.IndexManifest) *view {
+	return &view{s: s, root: root, index: index, indexes: map[v1.Hash][]v1.Descriptor{}, configs: map[v1.Hash]v1.Hash{}}
+}
+
+// leaves are the manifests that an entry stands for: itself, or those of the index that it is. They need not be in the
+// store: of an index for many platforms it mostly has one.
+func (v *view) leaves(d v1.Descriptor) ([]v1.Descriptor, error) {
+	if !d.MediaType.IsIndex() {
+		return []v1.Descriptor{d}, nil
+	}
+	if found, ok := v.indexes[d.Digest]; ok {
+		return found, nil
+	}
+	found, err := v.below(d, 1)
+	if err == nil {
+		v.indexes[d.Digest] = found
+	}
+	return found, err
+}
+
+func (v *view) below(d v1.Descriptor, depth int) ([]v1.Descriptor, error) {
+	if depth > maxIndexes {
+		return nil, documentError("indexes nested deeper than %d", maxIndexes)
+	}
+	b, err := readBlob(v.root, d.Digest)
+	if err != nil {
+		return nil, err
+	}
+	index, err := DecodeIndex(b, d.MediaType)
+	if err != nil {
+		return nil, err
+	}
+	var found []v1.Descriptor
+	for _, c := range index.Manifests {
+		switch {
+		case c.MediaType.IsImage():
+			found = append(found, c)
+		case c.MediaType.IsIndex() && hasFile(v.root, c.Digest):
+			inner, err := v.below(c, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, inner...)
+		}
+	}
+	return found, nil
+}
+
+// config is the digest of a manifest's configuration, zero if the manifest is not here or damaged.
+func (v *view) config(d v1.Descriptor) v1.Hash {
+	if h, ok := v.configs[d.Digest]; ok {
+		return h
+	}
+	var h v1.Hash
+	if b, err := readBlob(v.root, d.Digest); err == nil {
+		if m, err := DecodeManifest(b, d.MediaType); err == nil {
+			h = m.Config.Digest
+		}
+	}
+	v.configs[d.Digest] = h
+	return h
+}
+
+// contains reports whether an entry is that manifest, or an index with it.
+func (v *view) contains(entry v1.Descriptor, manifest v1.Hash) bool {
+	if entry.Digest == manifest {
+		return true
+	}
+	leaves, err := v.leaves(entry)
+	return err == nil && slices.ContainsFunc(leaves, func(d v1.Descriptor) bool { return d.Digest == manifest })
+}
+
+// names are all the names of a manifest, in the order of index.json.
+func (v *view) names(manifest v1.Hash) []string {
+	var names []string
+	for _, d := range v.index.Manifests {
+		if name := d.Annotations[refName]; name != "" && v.contains(d, manifest) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// choose picks the manifest of an entry for a platform: of those that are here the first with the same variant, or
+// else, if no variant is asked for, the first that runs on every machine of the architecture. Nil asks for this
+// machine's own, unless the entry is a manifest itself: that is taken as it is.
+func (v *view) choose(entry v1.Descriptor, want *v1.Platform) (v1.Descriptor, error) {
+	leaves, err := v.leaves(entry)
+	if err != nil || !entry.MediaType.IsIndex() && want == nil {
+		return entry, err
+	}
+	if want == nil {
+		want = &v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
+	}
+	var there []string
+	missing := false
+	for _, exact := range []bool{true, false} {
+		for _, d := range leaves {
+			here := hasFile(v.root, d.Digest)
+			p := d.Platform
+			if p == nil && here {
+				p = v.platform(d)
+			}
+			if p == nil {
+				continue
+			}
+			if exact && here {
+				there = append(there, p.String())
+			}
+			switch fits := runsOn(*p, *want, exact); {
+			case fits && here:
+				return d, nil
+			case fits:
+				missing = true
+			}
+		}
+	}
+	if missing {
+		return v1.Descriptor{}, fmt.Errorf("%w: the image for %s is not here", fs.ErrNotExist, want)
+	}
+	if len(there) > 10 {
+		there = append(there[:10], "...")
+	}
+	return v1.Descriptor{}, fmt.Errorf("%w (%w): there is none for %s, only for %.500q", ErrPlatform, fs.ErrNotExist, want, strings.Join(there, ", "))
+}
+
+// platform is what the configuration of a manifest says; an image that says nothing runs on this machine.
+func (v *view) platform(d v1.Descriptor) *v1.Platform {
+	b, err := readBlob(v.root, v.config(d))
+	if err != nil {
+		return nil
+	}
+	c, err := decodeAnyConfig(b)
+	if err != nil {
+		return nil
+	}
+	p := v1.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}
+	if p.OS == "" {
+		p.OS = "linux"
+	}
+	if p.Architecture == "" {
+		p.Architecture = runtime.GOARCH
+	}
+	return &p
+}
+
+// runsOn reports whether an image for one platform runs on another.
+func runsOn(have, want v1.Platform, exact bool) bool {
+	if have.OS != want.OS || have.Architecture != want.Architecture {
+		return false
+	}
+	if exact || want.Variant != "" {
+		return variant(have) == variant(want)
+	}
+	// amd64/v2 and later need newer processors; every arm64 machine runs the variants there are.
+	return have.Architecture != "amd64"
+}
+
+// variant names the lowest variant of an architecture, which is mostly left unsaid.
+func variant(p v1.Platform) string {
+	switch {
+	case p.Variant != "":
+		return p.Variant
+	case p.Architecture == "amd64":
+		return "v1"
+	case p.Architecture == "arm64":
+		return "v8"
+	}
+	return ""
+}
