@@ -1,0 +1,210 @@
+package imagefs
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/caisson-go/caisson/internal/layer"
+)
+
+// ErrDiffID reports a layer whose tar stream is not the one that the image's configuration names.
+var ErrDiffID = errors.New("the layer does not have its diff id")
+
+// scan reads one layer from beginning to end and makes its tree.
+type scan struct {
+	*tree
+	layer  int32
+	in     *tally
+	limits layer.Limits
+	bytes  int64 // of files, as their headers have it
+	left   int64 // entries
+	owners map[owner]*owner
+}
+
+// scanLayer makes the tree of the layer with that number.
+func scanLayer(ctx context.Context, l *Layer, number int, b *budget) (*node, error) {
+	s := &scan{
+		tree: newTree(b), layer: int32(number), limits: b.o.Layer, left: b.o.Layer.Entries, owners: map[owner]*owner{},
+	}
+	r, err := openStream(l)
+	if err != nil {
+		return nil, &Error{Layer: l.Name, Err: err}
+	}
+	defer r.Close()
+	s.in = &tally{ctx: ctx, r: r, max: s.limits.Bytes}
+	var stream io.Reader = s.in
+	if seeker, ok := r.(io.Seeker); ok {
+		stream = &seekingTally{s.in, seeker} // contents are not even read
+	} else if l.DiffID != (v1.Hash{}) {
+		s.in.sum = sha256.New()
+	}
+	if err := s.run(stream); err != nil {
+		var e *Error
+		if errors.As(err, &e) {
+			e.Layer = l.Name
+			return nil, err
+		}
+		return nil, &Error{Layer: l.Name, Err: err}
+	}
+	if s.in.sum != nil && (l.DiffID.Algorithm != "sha256" || hex.EncodeToString(s.in.sum.Sum(nil)) != l.DiffID.Hex) {
+		return nil, &Error{Layer: l.Name, Err: fmt.Errorf("%w %s", ErrDiffID, l.DiffID)}
+	}
+	return s.root, nil
+}
+
+func (s *scan) run(r io.Reader) error {
+	tr := tar.NewReader(r)
+	for {
+		start := s.in.next
+		h, err := tr.Next()
+		if err == io.EOF {
+			break
+		}
+		// The name is judged by package layer, whatever GODEBUG=tarinsecurepath says.
+		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
+			return err
+		}
+		if err := s.entry(h, tr, start); err != nil {
+			return &Error{Entry: h.Name, Err: err}
+		}
+	}
+	if s.in.sum == nil {
+		return nil
+	}
+	_, err := io.Copy(io.Discard, r) // what follows the end mark belongs to the diff id
+	return err
+}
+
+// entry applies one entry, of which the first header is at start.
+func (s *scan) entry(h *tar.Header, body io.Reader, start int64) error {
+	n, err := s.admit(h)
+	if err != nil {
+		return err
+	}
+	data := s.in.pos
+	if err := s.advance(h, body); err != nil {
+		return err
+	}
+	switch {
+	case h.Typeflag == tar.TypeXGlobalHeader || n.Kind == layer.IgnoredEntry: // a comment of git archive
+		return nil
+	case n.Kind == layer.OpaqueEntry:
+		return s.opaque(n)
+	case n.Kind == layer.WhiteoutEntry && h.Typeflag == tar.TypeDir:
+		return layer.ErrName
+	case n.Kind == layer.WhiteoutEntry:
+		return s.whiteout(n)
+	case n.Base == "" && h.Typeflag != tar.TypeDir:
+		return layer.ErrName // the root is a directory
+	}
+	if isSparse(h) {
+		data = start
+	}
+	return s.make(n, h, data)
+}
+
+// admit counts an entry and reads its name.
+func (s *scan) admit(h *tar.Header) (layer.EntryName, error) {
+	if s.left--; s.left < 0 {
+		return layer.EntryName{}, &layer.LimitError{What: "entries", Max: s.limits.Entries}
+	}
+	text := len(h.Name) + len(h.Linkname)
+	for k, v := range h.PAXRecords {
+		if len(v) > s.limits.Record {
+			return layer.EntryName{}, &layer.LimitError{What: "bytes in a PAX record", Max: int64(s.limits.Record)}
+		}
+		if strings.HasPrefix(k, paxXattr) {
+			text += len(k) + len(v)
+		}
+	}
+	if err := s.budget.take(text); err != nil || h.Typeflag == tar.TypeXGlobalHeader {
+		return layer.EntryName{}, err
+	}
+	s.sec, s.nsec = h.ModTime.Unix(), int32(h.ModTime.Nanosecond())
+	return layer.ParseEntryName(h.Name, s.limits)
+}
+
+// advance finds where the next header will be. Of a sparse file only package tar knows.
+func (s *scan) advance(h *tar.Header, body io.Reader) error {
+	size := int64(0)
+	switch h.Typeflag {
+	case tar.TypeReg, tar.TypeGNUSparse:
+		if h.Size > s.limits.Bytes-s.bytes {
+			return &layer.LimitError{What: "file bytes", Max: s.limits.Bytes}
+		}
+		s.bytes += h.Size
+		size = h.Size
+	}
+	if isSparse(h) {
+		size = 0
+		if _, err := io.Copy(io.Discard, body); err != nil {
+			return err
+		}
+	}
+	s.in.next = roundUp(s.in.pos + size)
+	return nil
+}
+
+// roundUp gives the end of the tar block that ends at or after n.
+func roundUp(n int64) int64 { return (n + 511) &^ 511 }
+
+func isSparse(h *tar.Header) bool {
+	if h.Typeflag == tar.TypeGNUSparse {
+		return true
+	}
+	for k := range h.PAXRecords {
+		if strings.HasPrefix(k, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
+
+// tally is the tar stream of a layer: it counts, stops with the context, and ends with a *layer.LimitError.
+type tally struct {
+	ctx  context.Context
+	r    io.Reader
+	sum  hash.Hash // nil: not asked for
+	pos  int64
+	next int64 // where the next header begins
+	max  int64
+}
+
+// Read reads on unless the context or the limit is at its end.
+func (t *tally) Read(p []byte) (int, error) {
+	if err := t.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := t.r.Read(p)
+	if t.sum != nil {
+		t.sum.Write(p[:n])
+	}
+	if t.pos += int64(n); t.pos > t.max {
+		return 0, &layer.LimitError{What: "stream bytes", Max: t.max}
+	}
+	return n, err
+}
+
+// seekingTally is a tally whose stream can skip what is not wanted; package tar makes use of it.
+type seekingTally struct {
+	*tally
+	s io.Seeker
+}
+
+// Seek moves on in the stream.
+func (t *seekingTally) Seek(offset int64, whence int) (int64, error) {
+	pos, err := t.s.Seek(offset, whence)
+	if err == nil {
+		t.pos = pos
+	}
+	return pos, err
+}
