@@ -40,7 +40,7 @@ func comingPackages() []string {
 
 // importRules is the lattice: the root, then the rooms, then plan and tape, then sys.
 func importRules() []policy.ImportRule {
-	testTools := []string{"./internal/testneed", "./internal/testroot", "./internal/policy", "./internal/guest/..."}
+	testTools := []string{"./internal/testneed", "./internal/testroot", "./internal/policy", "./internal/guest/...", "./internal/testimage/..."}
 	rules := []policy.ImportRule{
 		{From: "internal/...", Deny: []string{".", "./caissontest"}, Tests: true,
 			Why: "the root package knows the internal ones, never the other way round"},
@@ -54,7 +54,7 @@ func importRules() []policy.ImportRule {
 			Why: "a plan is computed from plain data"},
 		{From: "examples/...", Deny: []string{"./internal/...", "golang.org/x/sys/..."}, Tests: true, Commands: true,
 			Why: "an example shows what everybody can do, so it uses the public packages"},
-		{From: "...", Except: []string{"internal/guest/...", "internal/testroot/..."}, Deny: slices.Concat(testTools, []string{"testing", "testing/..."}),
+		{From: "...", Except: []string{"internal/guest/...", "internal/testroot/...", "internal/testimage/..."}, Deny: slices.Concat(testTools, []string{"testing", "testing/..."}),
 			Why: "what tests are made of is not for the users' programs"},
 		{From: "...", Deny: []string{"C"}, Tests: true, Commands: true, Why: "there is no cgo here"},
 		{From: "...", Except: []string{"examples/..."}, Deny: []string{"log", "os/signal", "plugin", "expvar", "net/http/pprof"},
