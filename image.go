@@ -3,6 +3,8 @@ package caisson
 import (
 	"errors"
 	"strings"
+
+	"github.com/caisson-go/caisson/internal/store"
 )
 
 // Image is a root filesystem and what it says about the programs in it. It is a handle: the content
@@ -14,6 +16,7 @@ type Image struct {
 	ref    string
 	layers []string // directories, bottom to top
 	config imageConfig
+	stored *store.Image // nil if it is not in the store
 
 	base  *Image   // of a snapshot: the image below it
 	below []string // of a snapshot: it and the snapshots below it, bottom to top

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"net"
 	"os"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // live is what a container is on Linux. Elsewhere there is none.
@@ -37,6 +39,7 @@ func (l *live) snapshot(context.Context) (*Snapshot, error)       { return nil, 
 func (l *live) restart(context.Context, *Snapshot) (*live, error) { return l, errNotLinux }
 func (e *Engine) openSnapshot(string) (*Snapshot, error)          { return nil, errNotLinux }
 func (e *Engine) removeSnapshot(string) error                     { return errNotLinux }
+func (e *Engine) snapshotOn(v1.Hash) bool                         { return false }
 func (e *Engine) snapshotIDs() ([]string, error)                  { return nil, nil }
 
 func (l *live) socket(context.Context, int, int) (*os.File, error)      { return nil, errNotLinux }

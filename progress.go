@@ -1,24 +1,26 @@
 package caisson
 
-// Progress is one moment of a transfer between a registry and the engine. Plain data, for a log line or a bar.
+// Progress is how far a part of an image is on its way between a registry and the engine. It is plain data, for a log
+// line or a bar.
 type Progress struct {
 	Ref    string // the image, as a full reference
-	Digest string // of the layer; "" for the image as a whole
+	Digest string // of the part, as it is packed
 	Phase  Phase
-	Done   int64 // bytes transferred so far, in this phase
+	Done   int64 // bytes that have come or gone so far; less than before if the part is tried again from the beginning
 	Total  int64 // bytes there are
 }
 
-// Phase is where a transfer is.
+// Phase is what happens to a part of an image: a layer, or its configuration.
 type Phase string
 
-// The phases of a layer. Waiting comes first, and one of Present, Mounted and Done last.
+// The phases. Of a pull: waiting, then exists, or downloading, unpacking and done. Of a push: waiting, then exists,
+// mounted, or pushing and done.
 const (
-	PhaseWaiting     Phase = "waiting"     // others come first
-	PhaseDownloading Phase = "downloading" // and unpacked at the same time
-	PhaseUnpacking   Phase = "unpacking"   // all has come; the rest is being written
-	PhaseUploading   Phase = "uploading"
-	PhasePresent     Phase = "present" // it was there already
-	PhaseMounted     Phase = "mounted" // the registry had it in another repository
+	PhaseWaiting     Phase = "waiting"     // for others
+	PhaseDownloading Phase = "downloading" // and unpacking, which goes on at the same time
+	PhaseUnpacking   Phase = "unpacking"   // all of it is here
+	PhaseExists      Phase = "exists"      // nothing is to be done
+	PhasePushing     Phase = "pushing"
+	PhaseMounted     Phase = "mounted" // the registry has taken it from another of its repositories
 	PhaseDone        Phase = "done"
 )

@@ -165,7 +165,7 @@ func (e *Engine) images() (*store.Store, error) {
 	if st.store != nil {
 		return st.store, nil
 	}
-	s, err := store.Open(dir)
+	s, err := store.OpenWith(dir, store.Options{Holds: e.snapshotOn})
 	if err != nil {
 		return nil, &Error{"open", dir, err, "set Engine.Dir to a directory that you may write to"}
 	}
@@ -205,7 +205,7 @@ func (e *Engine) resolve(shown, name, hint string) (*Image, error) {
 func (e *Engine) image(img store.Image) *Image {
 	c := &img.Config.Config
 	return &Image{
-		engine: e, id: img.Digest.String(), ref: img.Ref, layers: img.Layers,
+		engine: e, id: img.Digest.String(), ref: img.Ref, layers: img.Layers, stored: &img,
 		config: imageConfig{
 			Args: slices.Concat(c.Entrypoint, c.Cmd), entrypoint: c.Entrypoint,
 			Env: c.Env, Dir: c.WorkingDir, User: c.User, StopSignal: c.StopSignal,

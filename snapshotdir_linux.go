@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/caisson-go/caisson/internal/sys"
 )
 
@@ -198,4 +200,18 @@ func (e *Engine) snapshotAbove(dir *os.File, id string) (string, error) {
 		}
 	}
 	return "", err
+}
+
+// snapshotOn tells whether a snapshot stands on an image.
+func (e *Engine) snapshotOn(manifest v1.Hash) bool {
+	dir, err := e.snapshots()
+	if err != nil {
+		return false
+	}
+	defer func() { _ = dir.Close() }()
+	names, _ := dir.Readdirnames(-1)
+	return slices.ContainsFunc(names, func(name string) bool {
+		r, err := readSnapshot(dir, name)
+		return err == nil && r.Base == manifest.String()
+	})
 }

@@ -42,6 +42,20 @@ func (s *Store) LayerDir(diffID v1.Hash) string {
 	return filepath.Join(s.dir, "layers", diffID.Hex, "fs")
 }
 
+// LayerStats is what came of unpacking a layer, if it is there.
+func (s *Store) LayerStats(diffID v1.Hash) (layer.Stats, bool) {
+	if checkHash(diffID) != nil {
+		return layer.Stats{}, false
+	}
+	root, err := s.read()
+	if err != nil {
+		return layer.Stats{}, false
+	}
+	defer root.Close()
+	r, ok := readRecord(root, diffID)
+	return r.Stats, ok
+}
+
 // PutLayer unpacks the tar stream that open yields, unless the layer is there. The stream is read to its end and must
 // have the digest diffID. Several callers, in this and other processes, wait for the first one to unpack.
 //

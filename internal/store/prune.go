@@ -73,7 +73,7 @@ func (s *Store) pruneAlone(ctx context.Context, root disk, o PruneOptions) (*col
 // used reports an entry of which an image is in use.
 func (v *view) used(d v1.Descriptor) bool {
 	leaves, err := v.leaves(d)
-	return err == nil && slices.ContainsFunc(leaves, func(m v1.Descriptor) bool { return inUse(v.root, m.Digest) })
+	return err == nil && slices.ContainsFunc(leaves, func(m v1.Descriptor) bool { return v.held(m.Digest) })
 }
 
 // wants reports whether an entry is one of those to be removed. Filters can not be asked about a damaged image, which

@@ -136,7 +136,7 @@ func (v *view) unused(gone func(v1.Descriptor) bool) error {
 		}
 		for _, m := range leaves {
 			stays := func(o v1.Descriptor) bool { return !gone(o) && v.contains(o, m.Digest) }
-			if !slices.ContainsFunc(v.index.Manifests, stays) && inUse(v.root, m.Digest) {
+			if !slices.ContainsFunc(v.index.Manifests, stays) && v.held(m.Digest) {
 				return inUseError(v.root, m.Digest)
 			}
 		}

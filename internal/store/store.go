@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/caisson-go/caisson/internal/layer"
 	"github.com/caisson-go/caisson/internal/sys"
 )
@@ -17,6 +19,8 @@ type Store struct {
 	dir  string
 	open func() (disk, error) // opens dir; tests have disks of their own
 	live session              // of the writers that Begin is for
+
+	holds func(manifest v1.Hash) bool // see Options; may be nil
 
 	// ready holds one value: whether the layout is there and what a crash left is removed. Whoever prepares the
 	// directory takes it out meanwhile; a mutex could not be given up when a context ends.
@@ -33,6 +37,10 @@ type Options struct {
 	// RemoveAll removes what is called name in dir, with everything below. A layer's files may belong to ids that only
 	// a user namespace has, where removing takes more than layer.RemoveAll, which is what nil stands for.
 	RemoveAll func(dir *os.File, name string) error
+
+	// Holds tells whether something that the store does not know of stands on an image, by the digest of its manifest,
+	// which is then in use. It is asked while nobody else writes. Nil: nothing does.
+	Holds func(manifest v1.Hash) bool
 }
 
 // OpenWith is Open with options.
@@ -47,7 +55,7 @@ func OpenWith(dir string, o Options) (*Store, error) {
 	if o.RemoveAll == nil {
 		o.RemoveAll = layer.RemoveAll
 	}
-	s := &Store{dir: abs, ready: make(chan bool, 1)}
+	s := &Store{dir: abs, holds: o.Holds, ready: make(chan bool, 1)}
 	s.open = func() (disk, error) {
 		root, err := os.OpenRoot(abs)
 		if err != nil {

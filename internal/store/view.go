@@ -201,3 +201,8 @@ func variant(p v1.Platform) string {
 	}
 	return ""
 }
+
+// held reports an image that must stay: somebody uses it, or something stands on it.
+func (v *view) held(manifest v1.Hash) bool {
+	return inUse(v.root, manifest) || v.s.holds != nil && v.s.holds(manifest)
+}
