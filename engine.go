@@ -44,6 +44,7 @@ type engineState struct {
 	sweeping sync.Once
 	points   mountPoints
 	views    hostViews
+	uses     imageUses
 	kernelMu sync.Mutex
 	kernel   *KernelSupport // what was learnt by failing
 }

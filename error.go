@@ -131,6 +131,17 @@ var (
 	ErrClosed error = closedError{}
 )
 
+// ErrInUse is why an image or a snapshot is not removed: a container uses it. errors.Is finds syscall.EBUSY too.
+var ErrInUse error = inUse{errors.New("in use")}
+
+// inUse is an ErrInUse that says by whom.
+type inUse struct{ error }
+
+func (inUse) Is(target error) bool {
+	_, same := target.(inUse)
+	return same || target == syscall.EBUSY
+}
+
 type closedError struct{}
 
 func (closedError) Error() string        { return "closed" }

@@ -21,6 +21,9 @@ type live struct {
 // hostViews is what an engine has seen of its host.
 type hostViews struct{}
 
+// imageUses are the images that containers use.
+type imageUses struct{}
+
 var errNotLinux = &Error{"clone", "container", errors.ErrUnsupported, "containers need Linux; images work here"}
 
 func (c *Container) start(context.Context) (*live, error) { return nil, errNotLinux }
@@ -39,7 +42,7 @@ func (l *live) snapshot(context.Context) (*Snapshot, error)       { return nil, 
 func (l *live) restart(context.Context, *Snapshot) (*live, error) { return l, errNotLinux }
 func (e *Engine) openSnapshot(string) (*Snapshot, error)          { return nil, errNotLinux }
 func (e *Engine) removeSnapshot(string) error                     { return errNotLinux }
-func (e *Engine) snapshotOn(v1.Hash) bool                         { return false }
+func (e *Engine) standsOn(v1.Hash) bool                           { return false }
 func (e *Engine) snapshotIDs() ([]string, error)                  { return nil, nil }
 
 func (l *live) socket(context.Context, int, int) (*os.File, error)      { return nil, errNotLinux }

@@ -65,7 +65,8 @@ func (e *Engine) Pull(ctx context.Context, ref string, o *PullOptions) (*Image, 
 	return e.image(img), nil
 }
 
-// Image is an image that the engine has, by its reference or its ID. No registry is asked.
+// Image is an image that the engine has, by its reference, by its ID or the digest of its configuration, which is what
+// Docker calls the ID, or by the beginning of one of these, four hexadecimal digits at least. No registry is asked.
 //
 // Errors: *Error; fs.ErrNotExist if there is none; ctx.Err. Source: OCI image-spec, "Image Layout".
 func (e *Engine) Image(ctx context.Context, ref string) (*Image, error) {
@@ -85,14 +86,11 @@ func (e *Engine) Image(ctx context.Context, ref string) (*Image, error) {
 		}
 		return s.Image(), nil
 	}
-	if _, err := v1.NewHash(ref); err == nil {
-		return e.stored(ref)
-	}
-	r, err := registry.Parse(ref)
+	name, err := e.storeName(ref)
 	if err != nil {
 		return nil, &Error{"image", ref, registryCause(err), "write it as name:tag or name@sha256:..."}
 	}
-	return e.resolve(ref, r.String(), "Engine.Pull gets it")
+	return e.resolve(ref, name, "Engine.Pull gets it")
 }
 
 func (e *Engine) registryOptions(o *PullOptions) (registry.Options, error) {
@@ -165,7 +163,7 @@ func (e *Engine) images() (*store.Store, error) {
 	if st.store != nil {
 		return st.store, nil
 	}
-	s, err := store.OpenWith(dir, store.Options{Holds: e.snapshotOn})
+	s, err := store.OpenWith(dir, store.Options{Holds: e.standsOn})
 	if err != nil {
 		return nil, &Error{"open", dir, err, "set Engine.Dir to a directory that you may write to"}
 	}

@@ -39,7 +39,7 @@ func (s *Snapshot) String() string { return snapshotImage + s.id[:12] }
 
 // Remove deletes the snapshot. A container that was started from it, and another snapshot above it, keep it.
 //
-// Errors: *Error; fs.ErrNotExist if it is gone; syscall.EBUSY while it is in use; ctx.Err.
+// Errors: *Error; fs.ErrNotExist if it is gone; ErrInUse while it is; ctx.Err.
 func (s *Snapshot) Remove(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

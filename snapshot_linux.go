@@ -97,29 +97,6 @@ func (l *live) putBack(from *os.File, id string) error {
 	return errors.Join(sys.Rmdirat(to, "upper"), sys.Renameat(int(from.Fd()), "fs", to, "upper"))
 }
 
-// pin keeps the snapshots that an image is made of, for as long as a container uses it.
-func (e *Engine) pin(img *Image, u *undo) error {
-	if len(img.below) == 0 {
-		return nil
-	}
-	dir, err := e.snapshots()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = dir.Close() }()
-	for _, id := range img.below {
-		f, err := openDir(int(dir.Fd()), id, filepath.Join(dir.Name(), id))
-		if err == nil {
-			u.push(f.Close)
-			err = sys.TryShare(f)
-		}
-		if err != nil {
-			return &Error{"snapshot", id, err, "it has been removed"}
-		}
-	}
-	return nil
-}
-
 // restart kills the program, closes what it had, and starts it again from a snapshot. Nothing has been done if the
 // snapshot is none of the engine's.
 func (l *live) restart(ctx context.Context, s *Snapshot) (*live, error) {

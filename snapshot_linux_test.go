@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/caisson-go/caisson"
@@ -75,7 +74,7 @@ func TestSnapshotStartsManyContainers(t *testing.T) {
 	if again, err := e.Image(t.Context(), s2.Image().ID()); err != nil || again.ID() != s2.Image().ID() {
 		t.Error(err)
 	}
-	if err := s.Remove(t.Context()); !errors.Is(err, syscall.EBUSY) {
+	if err := s.Remove(t.Context()); !errors.Is(err, caisson.ErrInUse) {
 		t.Error("one with another above it was removed:", err)
 	}
 }
@@ -92,7 +91,7 @@ func TestSnapshotRemove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Remove(t.Context()); !errors.Is(err, syscall.EBUSY) {
+	if err := s.Remove(t.Context()); !errors.Is(err, caisson.ErrInUse) {
 		t.Error("its container still stands on it:", err)
 	}
 	if err := c.Close(); err != nil {
@@ -102,7 +101,7 @@ func TestSnapshotRemove(t *testing.T) {
 	if err := user.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Remove(t.Context()); !errors.Is(err, syscall.EBUSY) {
+	if err := s.Remove(t.Context()); !errors.Is(err, caisson.ErrInUse) {
 		t.Error("a container runs from it:", err)
 	}
 	if err := user.Close(); err != nil {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -169,14 +168,14 @@ func (e *Engine) removeSnapshot(id string) error {
 	lock, err := lockDir(dir, id)
 	if err != nil {
 		if sys.Held(err) {
-			return &Error{"remove", snapshotImage + id[:12], syscall.EBUSY, "close the containers that were started from it"}
+			return &Error{"remove", snapshotImage + id[:12], ErrInUse, "close the containers that were started from it"}
 		}
 		return err
 	}
 	defer func() { _ = lock.Close() }()
 	if above, err := e.snapshotAbove(dir, id); err != nil || above != "" {
 		if err == nil {
-			err = &Error{"remove", snapshotImage + id[:12], syscall.EBUSY, "remove snapshot " + above[:12] + " first, which stands on it"}
+			err = &Error{"remove", snapshotImage + id[:12], ErrInUse, "remove snapshot " + above[:12] + " first, which stands on it"}
 		}
 		return err
 	}

@@ -65,7 +65,7 @@ func (b *blueprint) start(ctx context.Context) (_ *live, err error) {
 		return nil, err
 	}
 	if r.detach {
-		if _, err := b.engine.containerDir(r, &l.undo); err != nil {
+		if err := b.engine.detachable(r, &l.undo); err != nil {
 			return nil, err
 		}
 	}
