@@ -3,137 +3,152 @@ package registry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"strings"
-
-	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-	"github.com/google/go-containerregistry/pkg/v1/types"
-
-	"github.com/caisson-go/caisson/internal/store"
 )
 
-const maxRedirects = 10
-
-// accepted are the documents asked for.
-var accepted = strings.Join([]string{
-	string(types.OCIManifestSchema1), string(types.OCIImageIndex),
-	string(types.DockerManifestSchema2), string(types.DockerManifestList),
-}, ", ")
-
-// client reads from one repository of a registry.
+// client reads one image's repository, from its mirrors and from its registry.
 type client struct {
-	repo name.Repository
-	http http.Client
+	o         *Options
+	endpoints []*endpoint // in the order in which they are asked; the registry is the last
 }
 
-// newClient finds out how the registry wants to be spoken to, and with which credentials.
-func newClient(ctx context.Context, repo name.Repository, o *Options, base http.RoundTripper) (*client, error) {
-	auth, err := authn.Resolve(ctx, o.Keychain, repo)
-	if err != nil {
-		return nil, fmt.Errorf("find credentials: %w", err)
+// newClient connects to nobody yet.
+func newClient(r Reference, o *Options) *client {
+	repo := r.ref.Context()
+	c := &client{o: o}
+	for _, m := range o.Mirrors[r.Host()] {
+		host, prefix, err := parseMirror(m)
+		if err != nil {
+			continue // checked by withDefaults
+		}
+		path := prefix + repo.RepositoryStr()
+		c.endpoints = append(c.endpoints, newEndpoint(host, path, true, pullScope(path), o))
 	}
-	tr, err := transport.NewWithContext(ctx, repo.Registry, auth, base, []string{repo.Scope(transport.PullScope)})
-	if err != nil {
-		return nil, redact(err)
-	}
-	return &client{repo, http.Client{Transport: tr, CheckRedirect: checkRedirect}}, nil
+	path := repo.RepositoryStr()
+	c.endpoints = append(c.endpoints, newEndpoint(repo.RegistryStr(), path, false, pullScope(path), o))
+	return c
 }
 
-// get asks for a manifest or blob. The caller closes the body.
-func (c *client) get(ctx context.Context, kind, id string) (*http.Response, error) {
-	u := url.URL{
-		Scheme: c.repo.Scheme(), // the transport puts in what the registry answered to
-		Host:   c.repo.RegistryStr(),
-		Path:   "/v2/" + c.repo.RepositoryStr() + "/" + kind + "/" + id,
+// pullScope is the scope of a token to read a repository; distribution, "Token Scope Documentation".
+func pullScope(repo string) []string { return []string{"repository:" + repo + ":pull"} }
+
+// close closes the connections that are kept.
+func (c *client) close() {
+	for _, e := range c.endpoints {
+		e.close()
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	if kind == "manifests" {
-		req.Header.Set("Accept", accepted)
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, redact(err)
-	}
-	if err := transport.CheckError(resp, http.StatusOK); err != nil {
-		resp.Body.Close()
-		return nil, err
-	}
-	return resp, nil
 }
 
-// manifest fetches a manifest or index, and the media type that the registry gives it.
-func (c *client) manifest(ctx context.Context, id string) (body []byte, contentType string, err error) {
-	resp, err := c.get(ctx, "manifests", id)
-	if err != nil {
-		return nil, "", err
+// each asks the mirrors that are in order, then the registry, until one does not fail. Of several errors it is the
+// registry's that counts.
+func (c *client) each(ctx context.Context, ask func(e *endpoint) error) error {
+	for _, e := range c.endpoints {
+		if e.mirror && (e.lacks.Load() || !c.o.Breaker.allow(e.host)) {
+			continue
+		}
+		err := ask(e)
+		if !e.mirror {
+			return err
+		}
+		c.report(ctx, e, err)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
 	}
-	defer resp.Body.Close()
-	if body, err = io.ReadAll(resp.Body); err != nil { // the guard bounds it
-		return nil, "", redact(err)
-	}
-	return body, resp.Header.Get("Content-Type"), nil
+	return errors.New("no registry") // can not be: the registry is always there
 }
 
-// blob opens a blob of a known size. Nothing of it is verified yet.
-func (c *client) blob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
-	resp, err := c.get(ctx, "blobs", d.Digest.String())
-	if err != nil {
-		return nil, err
+// report tells the breaker how a mirror did.
+func (c *client) report(ctx context.Context, e *endpoint, err error) {
+	switch {
+	case !e.mirror || ctx.Err() != nil:
+	case err == nil || absent(err):
+		c.o.Breaker.succeeded(e.host)
+	default:
+		c.o.Breaker.failed(e.host)
 	}
-	if resp.ContentLength >= 0 && resp.ContentLength != d.Size {
-		resp.Body.Close()
-		return nil, fmt.Errorf("%w: blob %s has %d bytes, not %d", store.ErrSize, d.Digest, resp.ContentLength, d.Size)
-	}
-	return resp.Body, nil
 }
 
-// checkRedirect keeps a registry on the internet from sending the client to addresses inside. Where names lead is for
-// the network to say.
-func checkRedirect(r *http.Request, via []*http.Request) error {
-	if len(via) >= maxRedirects {
-		return fmt.Errorf("stopped after %d redirects", maxRedirects)
-	}
-	from, to := via[0].URL.Hostname(), r.URL.Hostname()
-	if isInside(to) && !isInside(from) {
-		return fmt.Errorf("redirect from %s to the private address %s refused", from, to)
-	}
-	return nil
-}
-
-// isInside reports a host that is an address, not of the internet, or this machine by its name.
-func isInside(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	if err != nil {
+// absent reports the answer of a mirror that is in order, but does not have what it was asked for, or not for us.
+func absent(err error) bool {
+	var answer *StatusError
+	if !errors.As(err, &answer) {
 		return false
 	}
-	a = a.Unmap().WithZone("")
-	return a.IsPrivate() || !a.IsGlobalUnicast()
+	switch answer.Code {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
+		return true
+	}
+	return false
 }
 
-// redact takes the query out of the address in an error: that of storage behind a registry carries a signature.
-func redact(err error) error {
-	var ue *url.Error
-	if !errors.As(err, &ue) {
+// attempts is how often something is asked of an endpoint.
+func (c *client) attempts(e *endpoint) tries {
+	if e.mirror {
+		return start(mirrorTries, c.o.retryPause)
+	}
+	return start(maxTries, c.o.retryPause)
+}
+
+// manifest fetches a manifest or index, with the media type that it comes as, and accepts it if check does.
+func (c *client) manifest(ctx context.Context, id string, check func(raw []byte, header string) error) error {
+	return c.each(ctx, func(e *endpoint) error {
+		t := c.attempts(e)
+		for {
+			err := readManifest(ctx, e, id, check)
+			if err == nil {
+				return nil
+			}
+			if e.mirror && absent(err) {
+				e.lacks.Store(true)
+			}
+			if err := t.again(ctx, err); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+func readManifest(ctx context.Context, e *endpoint, id string, check func(raw []byte, header string) error) error {
+	resp, err := e.manifest(ctx, http.MethodGet, id)
+	if err != nil {
 		return err
 	}
-	if u, perr := url.Parse(ue.URL); perr == nil {
-		u.RawQuery = ""
-		ue.URL = u.Redacted()
-	} else {
-		ue.URL = "(address)"
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body) // the guard bounds it
+	if err != nil {
+		return broken(redact(err))
 	}
-	return err
+	return check(raw, resp.Header.Get("Content-Type"))
+}
+
+// broken marks what ends a body. Only what no repetition can mend is left as it is.
+func broken(err error) error {
+	if errors.Is(err, ErrTooLarge) || errors.Is(err, ErrStalled) {
+		return err
+	}
+	return &brokenError{err}
+}
+
+// head asks what a tag means now. Both are "" if nobody says.
+func (c *client) head(ctx context.Context, id string) (digest, mediaType string, err error) {
+	err = c.each(ctx, func(e *endpoint) error {
+		t := c.attempts(e)
+		for {
+			resp, err := e.manifest(ctx, http.MethodHead, id)
+			if err == nil {
+				resp.Body.Close()
+				digest, mediaType = resp.Header.Get("Docker-Content-Digest"), resp.Header.Get("Content-Type")
+				return nil
+			}
+			if err := t.again(ctx, err); err != nil {
+				return err
+			}
+		}
+	})
+	if absent(err) {
+		err = nil // whatever a GET brings; not all registries answer HEAD alike
+	}
+	return digest, mediaType, err
 }

@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"net/http"
 
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -25,17 +23,34 @@ var (
 	// ErrTooLarge reports an answer, a layer or an image beyond the size allowed.
 	ErrTooLarge = store.ErrTooLarge
 
-	// ErrStalled reports an answer of which nothing has come for too long.
-	ErrStalled = errors.New("the registry sends nothing")
+	// ErrStalled reports an answer of which nothing has come for 30 seconds, or less than 1 KiB per second over a minute.
+	ErrStalled = errors.New("the registry sends nothing, or too little")
 
 	// ErrReference reports a name that is no reference to an image.
 	ErrReference = errors.New("not a reference to an image")
+
+	// ErrAddress reports a redirect, or a host that the registry named, that leads to an address nearer to this machine
+	// than the registry is: in a private network, or on this machine.
+	ErrAddress = errors.New("the registry leads to an address inside")
+
+	// ErrRedirect reports redirects without an end.
+	ErrRedirect = errors.New("too many redirects")
+
+	// ErrRealm reports a token server that is not the registry's.
+	ErrRealm = errors.New("the token server")
+
+	// ErrOffline reports that no registry was asked, because Options.Offline says so.
+	ErrOffline = errors.New("no registry is asked")
+
+	// ErrAnswer reports an answer that is not of the form that the specification has.
+	ErrAnswer = errors.New("the registry's answer makes no sense")
 )
 
-// Error reports the step of a pull that failed. errors.Is sees through to fs.ErrNotExist (the registry has no such
+// Error reports the step of a pull, or of another call, that failed. errors.Is sees through to fs.ErrNotExist (the registry has no such
 // image, or the policy is Never and the store has none), fs.ErrPermission (the registry wants other credentials), the
 // sentinels of this package and of packages store and layer, and the errno.
 type Error struct {
+	Call string // "push", "tags", "catalog", "search"; empty for a pull
 	Op   string // "parse", "resolve", "manifest", "config", "layer", "store"
 	Ref  string // the reference
 	Err  error
@@ -44,7 +59,11 @@ type Error struct {
 
 // Error names the step, the reference and the remedy.
 func (e *Error) Error() string {
-	msg := fmt.Sprintf("pull %.300q: %s: %v", e.Ref, e.Op, e.Err)
+	call := e.Call
+	if call == "" {
+		call = "pull"
+	}
+	msg := fmt.Sprintf("%s %.300q: %s: %v", call, e.Ref, e.Op, e.Err)
 	if e.Hint != "" {
 		msg += "; " + e.Hint
 	}
@@ -63,13 +82,19 @@ func explain(op, ref, host string, err error) error {
 		return known
 	}
 	e := &Error{Op: op, Ref: ref, Err: err}
-	var answer *transport.Error
+	var answer *StatusError
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &answer):
 		e.explainAnswer(answer, host)
 	case errors.Is(err, ErrPlainHTTP), errors.As(err, &record):
 		e.Hint = fmt.Sprintf("if plain HTTP to %s is acceptable, list it as insecure", host)
+	case errors.Is(err, ErrRealm):
+		e.Hint = "if the registry and that server are to be trusted, list the server as a token host"
+	case errors.Is(err, ErrAddress):
+		e.Hint = "if the registry may lead there, name that host's address as the registry, or as a token host"
+	case errors.Is(err, store.ErrDigest), errors.Is(err, store.ErrSize):
+		e.Hint = fmt.Sprintf("what %s has is damaged; push the image there again", host)
 	case errors.Is(err, ErrStalled):
 		e.Hint = fmt.Sprintf("pull again, and if it stays so, see whether %s or a proxy on the way is overloaded", host)
 	case errors.Is(err, ErrTooLarge):
@@ -78,8 +103,8 @@ func explain(op, ref, host string, err error) error {
 	return e
 }
 
-func (e *Error) explainAnswer(answer *transport.Error, host string) {
-	switch answer.StatusCode {
+func (e *Error) explainAnswer(answer *StatusError, host string) {
+	switch answer.Code {
 	case http.StatusNotFound:
 		e.Err = &classError{fs.ErrNotExist, e.Err}
 		e.Hint = "check the name and the tag"

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"net/http"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -23,7 +24,7 @@ const (
 	Never
 )
 
-// Options of a Pull. The zero value is useful.
+// Options of a Pull, Push or another call. The zero value is useful.
 type Options struct {
 	// Platform to choose from an image for several; its OS and Architecture, and Variant if set. Nil: Linux on the
 	// architecture of this program.
@@ -31,6 +32,31 @@ type Options struct {
 
 	// Policy says when the registry is asked. Zero: Missing.
 	Policy Policy
+
+	// AllPlatforms fetches every image of an index, not only the one for Platform, and gives the name to the index. Only
+	// the image for Platform is unpacked, if there is one.
+	AllPlatforms bool
+
+	// Offline asks no registry whatever the policy is: what the store has is all there is.
+	Offline bool
+
+	// Mirrors lists for a registry, named as in Reference.Host, what is asked before it, in this order: hosts, as
+	// host[:port][/path], with the path below which the mirror has the registry's repositories. A mirror that fails is
+	// left out, see Breaker; the registry itself is asked last. Content that is named by its digest is verified whoever
+	// brings it; what a tag means the mirror decides. Credentials are those for the mirror's own host.
+	Mirrors map[string][]string
+
+	// Breaker remembers mirrors that failed. Whoever pulls often keeps one for all pulls. Nil: one for this call alone.
+	Breaker *Breaker
+
+	// TokenHosts lists servers, as host or host:port, that may be asked for tokens, with the credentials, when a registry
+	// says so, beside those of the registry's own site.
+	TokenHosts []string
+
+	// Progress is called with what happens to each layer, on one goroutine at a time, at most ten times a second for each
+	// beside every change of its phase. It holds up no transfer: what it has no time for is left out, except for changes
+	// of phase. The last call has returned when Pull or Push does. Nil: nobody wants to know.
+	Progress func(Progress)
 
 	// Insecure lists the registries, as host or host:port, exactly as references name them, that may be spoken to by
 	// plain HTTP or with an unverified certificate. No host is exempt by being local.
@@ -52,8 +78,14 @@ type Options struct {
 	// retryPause is the pause before the first repetition of a request; zero is a second.
 	retryPause time.Duration
 
-	// idle is how long an answer may bring nothing; zero is idleTimeout.
-	idle time.Duration
+	// pace is the least that an answer must bring; zero fields have defaults.
+	pace pace
+
+	// reachOf is how near an address is; nil is the function of that name.
+	reachOf func(netip.Addr) reach
+
+	// chunk is the size of the parts in which a blob is uploaded when it does not go at once; zero is uploadChunk.
+	chunk int64
 
 	// unpacked bounds the unpacked layers of an image together; zero is maxUnpacked.
 	unpacked int64
@@ -76,9 +108,13 @@ func (o Options) withDefaults() Options {
 	if o.retryPause <= 0 {
 		o.retryPause = time.Second
 	}
-	if o.idle <= 0 {
-		o.idle = idleTimeout
+	if o.Breaker == nil {
+		o.Breaker = &Breaker{}
 	}
+	if o.chunk <= 0 {
+		o.chunk = uploadChunk
+	}
+	o.pace = o.pace.withDefaults()
 	if o.unpacked <= 0 {
 		o.unpacked = maxUnpacked
 	}

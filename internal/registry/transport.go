@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,32 +17,31 @@ import (
 type guard struct {
 	secure, insecure http.RoundTripper
 	hosts            []string // the insecure ones
-	idle             time.Duration
+	pace             pace
 }
 
-// newGuard returns the guard, and what closes its idle connections.
-func newGuard(o *Options) (*guard, func()) {
+// newGuard returns the guard of one registry, and what closes its idle connections.
+func newGuard(o *Options, d *dialer) (*guard, func()) {
 	if o.Transport != nil {
-		return &guard{o.Transport, o.Transport, o.Insecure, o.idle}, func() {}
+		return &guard{o.Transport, o.Transport, o.Insecure, o.pace}, func() {}
 	}
-	secure := newTransport(o.idle)
-	insecure := newTransport(o.idle)
+	secure := newTransport(o.pace, d)
+	insecure := newTransport(o.pace, d)
 	insecure.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // for the hosts that the caller lists, only
-	return &guard{secure, insecure, o.Insecure, o.idle}, func() {
+	return &guard{secure, insecure, o.Insecure, o.pace}, func() {
 		secure.CloseIdleConnections()
 		insecure.CloseIdleConnections()
 	}
 }
 
 // newTransport has a bound on every wait but that for the content itself, which is the guard's.
-func newTransport(idle time.Duration) *http.Transport {
-	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+func newTransport(p pace, d *dialer) *http.Transport {
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
+		Proxy:                  d.proxy,
+		DialContext:            d.DialContext,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    15 * time.Second,
-		ResponseHeaderTimeout:  2 * idle, // a registry that stands before another fetches first
+		ResponseHeaderTimeout:  2 * p.idle, // a registry that stands before another fetches first
 		IdleConnTimeout:        30 * time.Second,
 		MaxIdleConnsPerHost:    16,
 		MaxResponseHeaderBytes: 64 << 10,
@@ -61,7 +59,7 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if listed {
 		next = g.insecure
 	}
-	resp, err := unlessStalled(next, r, g.idle)
+	resp, err := unlessStalled(next, r, g.pace)
 	if err != nil {
 		return nil, err
 	}
