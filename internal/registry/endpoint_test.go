@@ -80,9 +80,18 @@ func TestCheckRedirect(t *testing.T) {
 		{"https://registry.example/", "https://localhost/", false},
 		{"https://registry.example/", "https://0.0.0.0/", false},
 		{"https://registry.example/", "https://192.168.1.1/", false},
+		{"https://registry.example/", "https://100.64.0.1/", false},
+		{"https://registry.example/", "https://[64:ff9b::169.254.169.254]/", false},
+		{"https://registry.example/", "https://[2002:7f00:1::]/", false},
+		{"https://registry.example/", "https://[fd00:ec2::254]/", false},
+		{"https://registry.example/", "https://LOCALHOST./", false},
+		{"https://registry.example/", "https://255.255.255.255/", false},
+		{"https://10.0.0.1/", "https://127.0.0.1/", false},
+		{"https://10.0.0.1/", "https://169.254.169.254/", false},
 		{"https://8.8.8.8/", "https://1.1.1.1/", true},
 		{"https://10.0.0.1/", "https://10.0.0.2/", true},
 		{"https://127.0.0.1/", "https://127.0.0.1:1/", true},
+		{"https://127.0.0.1/", "https://10.0.0.1/", true},
 	} {
 		from, err := http.NewRequest(http.MethodGet, tc.from, nil)
 		if err != nil {
@@ -92,7 +101,7 @@ func TestCheckRedirect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := checkRedirect(to, []*http.Request{from}); (err == nil) != tc.ok {
+		if err := checkRedirect(to, []*http.Request{from}, reachOfHost(from.URL.Hostname())); (err == nil) != tc.ok {
 			t.Errorf("%s to %s: %v", tc.from, tc.to, err)
 		}
 	}

@@ -124,7 +124,7 @@ func TestPullBrokenBlob(t *testing.T) {
 
 // A pull ends soon after its context, whatever it waits for, and leaves no goroutine.
 func TestPullCancelled(t *testing.T) {
-	for _, stalled := range []string{"/v2/", "/manifests/", "/blobs/", "pause", "lock"} {
+	for _, stalled := range []string{"/manifests/", "/blobs/", "pause", "lock"} {
 		t.Run(strings.Trim(stalled, "/"), func(t *testing.T) {
 			f := newFake(t)
 			ref, _ := f.tag("slow", f.image("slow", layerOf("a", "a"), layerOf("b", "b")))
@@ -140,8 +140,7 @@ func TestPullCancelled(t *testing.T) {
 					w.WriteHeader(http.StatusServiceUnavailable)
 					time.AfterFunc(50*time.Millisecond, cancel)
 					return true
-				case strings.HasSuffix(r.URL.Path, "/v2/") && stalled == "/v2/",
-					stalled != "/v2/" && strings.Contains(r.URL.Path, stalled):
+				case strings.Contains(r.URL.Path, stalled):
 					if stalled == "/blobs/" { // in the middle of the content
 						w.WriteHeader(http.StatusOK)
 						_, _ = w.Write([]byte("x"))

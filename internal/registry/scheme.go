@@ -10,8 +10,8 @@ import (
 
 // schemes finds out whether a registry that is listed as insecure speaks TLS. Others always do.
 type schemes struct {
-	next  http.RoundTripper
-	host  string
+	next   http.RoundTripper
+	host   string
 	listed bool
 
 	turn  chan struct{} // holds one value; who has it finds out
@@ -30,7 +30,11 @@ func (s *schemes) plain() bool { return s.known.Load() == overPlain }
 // RoundTrip sends a request to the registry as it wants to be spoken to, and any other as it is.
 func (s *schemes) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !s.listed || r.URL.Scheme != "https" || !strings.EqualFold(r.URL.Host, s.host) {
-		return s.next.RoundTrip(r)
+		resp, err := s.next.RoundTrip(r)
+		if speaksPlain(err) {
+			err = &classError{ErrPlainHTTP, err} // and nothing else is tried
+		}
+		return resp, err
 	}
 	if known := s.known.Load(); known != unknown {
 		return s.send(r, known)
@@ -66,15 +70,20 @@ func (s *schemes) try(r *http.Request) (*http.Response, error) {
 		r.Body = body
 	}
 	resp, perr := s.send(r, overPlain)
-	var record tls.RecordHeaderError
 	switch {
 	case perr == nil:
 		s.known.Store(overPlain)
 		return resp, nil
-	case errors.As(err, &record) || strings.Contains(err.Error(), "HTTP response to HTTPS client"): // it does not speak TLS
+	case speaksPlain(err):
 		return nil, perr
 	}
 	return nil, errors.Join(err, perr)
+}
+
+// speaksPlain reports that the answer to TLS was not TLS.
+func speaksPlain(err error) bool {
+	var record tls.RecordHeaderError
+	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &record)
 }
 
 // send sends a request by one of the schemes.

@@ -1,0 +1,2 @@
+package registry
+const uploadChunk = 8 << 20

@@ -1,0 +1,227 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/caisson-go/caisson/internal/layer"
+	"github.com/caisson-go/caisson/internal/store"
+)
+
+const (
+	// maxIndexes bounds the indexes that refer to indexes.
+	maxIndexes = 3
+
+	// maxImages bounds the images of an index that are pulled together. Those in use have 20, with an attestation each.
+	maxImages = 128
+
+	// maxTogether bounds the layers of all images of an index, packed.
+	maxTogether = 4 * store.MaxImage
+)
+
+// work is what a pull has to do.
+type work struct {
+	top       v1.Descriptor // gets the name
+	documents []document    // each behind those that it refers to
+	layers    []piece
+}
+
+// piece is a layer of an image.
+type piece struct {
+	desc   v1.Descriptor
+	packed compression
+	diffID v1.Hash // zero for a layer that is not unpacked
+}
+
+// plan reads all documents, and so finds out what else there is to fetch. Nothing is stored yet.
+func (p *puller) plan(ctx context.Context) (*work, error) {
+	top, err := p.named(ctx)
+	if err != nil {
+		return nil, p.explain(ctx, "manifest", err)
+	}
+	w := &work{}
+	if p.o.AllPlatforms && top.desc.MediaType.IsIndex() {
+		err = p.planAll(ctx, w, top)
+	} else {
+		err = p.planOne(ctx, w, top)
+	}
+	return w, p.explain(ctx, "manifest", err)
+}
+
+// planOne plans the image for the platform. The index that it was chosen from is kept as well: then the next pull need
+// not fetch it again.
+func (p *puller) planOne(ctx context.Context, w *work, top document) error {
+	path, err := p.descend(ctx, top)
+	if err != nil {
+		return err
+	}
+	d := path[len(path)-1]
+	c, err := p.planImage(ctx, w, d, true)
+	if err != nil {
+		return err
+	}
+	w.documents = append(w.documents, path[:len(path)-1]...)
+	w.top = d.desc
+	w.top.Platform = c.Platform()
+	return nil
+}
+
+// descend chooses by platform, from the top down to a manifest.
+func (p *puller) descend(ctx context.Context, top document) ([]document, error) {
+	path := []document{top}
+	for d := top; d.desc.MediaType.IsIndex(); {
+		if len(path) > maxIndexes {
+			return nil, fmt.Errorf("%w: indexes nested deeper than %d", store.ErrDocument, maxIndexes)
+		}
+		index, err := store.DecodeIndex(d.raw, d.desc.MediaType)
+		if err != nil {
+			return nil, err
+		}
+		chosen, err := choose(index, *p.o.Platform)
+		if err != nil {
+			return nil, err
+		}
+		if d, err = p.document(ctx, chosen); err != nil {
+			return nil, err
+		}
+		path = append(path, d)
+	}
+	return path, nil
+}
+
+// planImage plans one image. One that is not for our platform, or no image to be run at all, is fetched as it is.
+func (p *puller) planImage(ctx context.Context, w *work, d document, ours bool) (*v1.ConfigFile, error) {
+	m, err := store.DecodeManifest(d.raw, d.desc.MediaType)
+	if err != nil {
+		return nil, err
+	}
+	if m.Config.Size > store.MaxDocument {
+		return nil, fmt.Errorf("%w: configuration %s", ErrTooLarge, m.Config.Digest)
+	}
+	parts := make([]piece, len(m.Layers))
+	for i, l := range m.Layers { // before anything is fetched
+		parts[i].desc = l
+		if !ours {
+			continue
+		}
+		if parts[i].packed, err = compressionOf(l.MediaType); err != nil {
+			return nil, fmt.Errorf("layer %s: %w", l.Digest, err)
+		}
+	}
+	raw, err := p.smallBlob(ctx, m.Config)
+	if err != nil {
+		return nil, p.explain(ctx, "config", err)
+	}
+	var c *v1.ConfigFile
+	if ours {
+		if c, err = p.config(raw, m, parts); err != nil {
+			return nil, p.explain(ctx, "config", err)
+		}
+	}
+	w.add(parts)
+	w.documents = append(w.documents, raw, d)
+	return c, nil
+}
+
+// config reads the configuration of the image that is to be run.
+func (p *puller) config(raw document, m *v1.Manifest, parts []piece) (*v1.ConfigFile, error) {
+	c, err := store.DecodeConfig(raw.raw, len(m.Layers))
+	if err != nil {
+		return nil, err
+	}
+	for i := range parts {
+		if layer.Supported {
+			parts[i].diffID = c.RootFS.DiffIDs[i]
+		}
+	}
+	return c, fits(c, *p.o.Platform)
+}
+
+// add puts in layers. One that comes twice is fetched once; it may have to be unpacked for one of two images only.
+func (w *work) add(parts []piece) {
+	for _, n := range parts {
+		again := false
+		for i := range w.layers {
+			old := &w.layers[i]
+			if old.desc.Digest != n.desc.Digest || old.desc.Size != n.desc.Size ||
+				old.diffID != n.diffID && old.diffID != (v1.Hash{}) && n.diffID != (v1.Hash{}) {
+				continue
+			}
+			if again = true; old.diffID == (v1.Hash{}) {
+				*old = n
+			}
+			break
+		}
+		if !again {
+			w.layers = append(w.layers, n)
+		}
+	}
+}
+
+// planAll plans every image of an index. That for the platform is the first, so what is wrong with it is known first.
+func (p *puller) planAll(ctx context.Context, w *work, top document) error {
+	var ours v1.Hash
+	path, err := p.descend(ctx, top)
+	switch {
+	case err == nil:
+		d := path[len(path)-1]
+		if ours = d.desc.Digest; ours != (v1.Hash{}) {
+			if _, err := p.planImage(ctx, w, d, true); err != nil {
+				return err
+			}
+		}
+	case !errors.Is(err, ErrPlatform):
+		return err
+	}
+	seen := map[v1.Hash]bool{ours: true}
+	if err := p.planIndex(ctx, w, top, seen, 1); err != nil {
+		return err
+	}
+	total := int64(0)
+	for _, l := range w.layers { // each of at most MaxBlob, and there are at most maxImages times MaxLayers
+		if total += l.desc.Size; total > maxTogether {
+			return fmt.Errorf("%w: the layers of all images have more than %d GiB", ErrTooLarge, int64(maxTogether)>>30)
+		}
+	}
+	w.top = top.desc
+	return nil
+}
+
+// planIndex plans what an index refers to, then the index.
+func (p *puller) planIndex(ctx context.Context, w *work, d document, seen map[v1.Hash]bool, depth int) error {
+	if depth > maxIndexes {
+		return fmt.Errorf("%w: indexes nested deeper than %d", store.ErrDocument, maxIndexes)
+	}
+	index, err := store.DecodeIndex(d.raw, d.desc.MediaType)
+	if err != nil {
+		return err
+	}
+	for _, child := range index.Manifests {
+		if seen[child.Digest] {
+			continue
+		}
+		if seen[child.Digest] = true; len(seen) > maxImages {
+			return fmt.Errorf("%w: an index of more than %d images", ErrTooLarge, maxImages)
+		}
+		if !child.MediaType.IsImage() && !child.MediaType.IsIndex() {
+			return fmt.Errorf("%s in an index: %w %.100q", child.Digest, ErrMediaType, child.MediaType)
+		}
+		c, err := p.document(ctx, child)
+		if err != nil {
+			return err
+		}
+		if c.desc.MediaType.IsIndex() {
+			err = p.planIndex(ctx, w, c, seen, depth+1)
+		} else {
+			_, err = p.planImage(ctx, w, c, false)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	w.documents = append(w.documents, d)
+	return nil
+}
