@@ -1,2 +1,3 @@
 package registry
+
 const uploadChunk = 8 << 20
