@@ -97,24 +97,21 @@ func (p *puller) accept(raw []byte, header string, want v1.Descriptor) (document
 
 // storedDocument reads a document that the store has. A damaged one is removed, so that it is fetched and written anew.
 func (p *puller) storedDocument(ctx context.Context, h v1.Hash) ([]byte, bool) {
-	rc, err := p.s.Blob(h)
-	if err != nil {
-		return nil, false
-	}
-	raw, err := io.ReadAll(io.LimitReader(rc, store.MaxDocument+1))
-	rc.Close()
-	if err != nil {
-		return nil, false
-	}
-	if got, err := hashOf(h.Algorithm, raw); err == nil && got == h {
+	raw, err := p.s.Document(h)
+	if err == nil {
 		return raw, true
 	}
-	_ = p.s.CheckBlob(ctx, h) // what else may be wrong is met again in a moment
+	if errors.Is(err, store.ErrDigest) {
+		_ = p.s.CheckBlob(ctx, h) // what else may be wrong is met again in a moment
+	}
 	return nil, false
 }
 
-// putDocument stores a document.
+// putDocument stores a document, also in the place of one that was damaged.
 func (p *puller) putDocument(ctx context.Context, d document) error {
+	if _, ok := p.storedDocument(ctx, d.desc.Digest); ok {
+		return nil
+	}
 	return p.s.PutBlob(ctx, d.desc.Digest, d.desc.Size, bytes.NewReader(d.raw))
 }
 

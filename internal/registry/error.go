@@ -12,7 +12,7 @@ import (
 
 var (
 	// ErrPlatform reports an image that there is not for the platform asked for.
-	ErrPlatform = errors.New("the image is not for this platform")
+	ErrPlatform = store.ErrPlatform
 
 	// ErrMediaType reports a layer in a format that this package does not read.
 	ErrMediaType = errors.New("unknown media type")
@@ -93,7 +93,7 @@ func explain(op, ref, host string, err error) error {
 		e.Hint = "if the registry and that server are to be trusted, list the server as a token host"
 	case errors.Is(err, ErrAddress):
 		e.Hint = "if the registry may lead there, name that host's address as the registry, or as a token host"
-	case errors.Is(err, store.ErrDigest), errors.Is(err, store.ErrSize):
+	case op != "store" && (errors.Is(err, store.ErrDigest) || errors.Is(err, store.ErrSize)):
 		e.Hint = fmt.Sprintf("what %s has is damaged; push the image there again", host)
 	case errors.Is(err, ErrStalled):
 		e.Hint = fmt.Sprintf("pull again, and if it stays so, see whether %s or a proxy on the way is overloaded", host)

@@ -58,7 +58,7 @@ func (p *puller) layer(ctx context.Context, l piece) error {
 	if p.s.HasBlob(l.desc.Digest, l.desc.Size) {
 		return p.unpackStored(ctx, l)
 	}
-	release, err := lockBlob(ctx, p.s, l.desc.Digest) // others, in other processes as well, fetch it once for all
+	release, err := p.s.LockBlob(ctx, l.desc.Digest) // others, in other processes as well, fetch it once for all
 	if err != nil {
 		return err
 	}

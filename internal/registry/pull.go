@@ -114,6 +114,11 @@ func (p *puller) pull(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	release, err := p.s.Begin(ctx) // from here on nobody collects what has no name yet
+	if err != nil {
+		return p.explain(ctx, "store", err)
+	}
+	defer release()
 	if err := p.layers(ctx, w.layers); err != nil {
 		return p.explain(ctx, "layer", err)
 	}
