@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -49,39 +50,56 @@ func reader(b []byte) func() (io.ReadCloser, error) {
 // put stores an image of uncompressed layers under ref, without a registry.
 func put(t testing.TB, s *Store, ref string, layers ...[]byte) v1.Descriptor {
 	t.Helper()
+	d, err := tryPut(t.Context(), s, ref, layers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// tryPut is put as programs do it: announced, and with errors.
+func tryPut(ctx context.Context, s *Store, ref string, layers ...[]byte) (v1.Descriptor, error) {
+	release, err := s.Begin(ctx)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	defer release()
 	var diffIDs []v1.Hash
 	m := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1}
-	blob := func(mt types.MediaType, b []byte) v1.Descriptor {
+	blob := func(mt types.MediaType, b []byte) (v1.Descriptor, error) {
 		d := v1.Descriptor{MediaType: mt, Size: int64(len(b)), Digest: digest(b)}
-		if err := s.PutBlob(t.Context(), d.Digest, d.Size, bytes.NewReader(b)); err != nil {
-			t.Fatal(err)
-		}
-		return d
+		return d, s.PutBlob(ctx, d.Digest, d.Size, bytes.NewReader(b))
 	}
 	for _, l := range layers {
-		m.Layers = append(m.Layers, blob(types.OCIUncompressedLayer, l))
+		d, err := blob(types.OCIUncompressedLayer, l)
+		if err != nil {
+			return d, err
+		}
+		m.Layers = append(m.Layers, d)
 		diffIDs = append(diffIDs, digest(l))
 		if !layer.Supported {
 			continue
 		}
-		if err := s.PutLayer(t.Context(), digest(l), reader(l), layer.Defaults()); err != nil {
-			t.Fatal(err)
+		if err := s.PutLayer(ctx, digest(l), reader(l), layer.Defaults()); err != nil {
+			return d, err
 		}
 	}
 	c, err := json.Marshal(v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers", DiffIDs: diffIDs}})
 	if err != nil {
-		t.Fatal(err)
+		return v1.Descriptor{}, err
 	}
-	m.Config = blob(types.OCIConfigJSON, c)
+	if m.Config, err = blob(types.OCIConfigJSON, c); err != nil {
+		return m.Config, err
+	}
 	b, err := json.Marshal(m)
 	if err != nil {
-		t.Fatal(err)
+		return v1.Descriptor{}, err
 	}
-	d := blob(m.MediaType, b)
-	if err := s.Tag(t.Context(), ref, d); err != nil {
-		t.Fatal(err)
+	d, err := blob(m.MediaType, b)
+	if err != nil {
+		return d, err
 	}
-	return d
+	return d, s.Tag(ctx, ref, d)
 }
 
 func TestStoreImage(t *testing.T) {
@@ -234,6 +252,26 @@ func tarOf(t testing.TB, name, content string) []byte {
 	}
 	if _, err := w.Write([]byte(content)); err != nil {
 		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// manyFiles is a layer of n files of that size.
+func manyFiles(t testing.TB, n, size int) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for i := range n {
+		h := &tar.Header{Name: fmt.Sprintf("d%d/f%d", i%3, i), Size: int64(size), Mode: 0o644, Typeflag: tar.TypeReg}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(bytes.Repeat([]byte{byte(i)}, size)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)

@@ -61,6 +61,16 @@ func inUse(root disk, manifest v1.Hash) bool {
 	return false
 }
 
+// shownInUse is used for those who only want to tell: it takes the lock "gc" for each look.
+func (v *view) shownInUse(ctx context.Context, d v1.Descriptor) bool {
+	release, err := lockAlone(ctx, v.root)
+	if err != nil {
+		return false
+	}
+	defer release()
+	return v.used(d)
+}
+
 // inUseError names the users.
 func inUseError(root disk, manifest v1.Hash) error {
 	e := &InUseError{Image: manifest}
