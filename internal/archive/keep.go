@@ -1,0 +1,204 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/caisson-go/caisson/internal/layer"
+	"github.com/caisson-go/caisson/internal/store"
+)
+
+// keep makes the images of an archive those of the store: the unpacked layers, the blobs, the names.
+func keep(ctx context.Context, s *store.Store, c contents, list []image, o *LoadOptions) ([]Loaded, error) {
+	if err := unpackLayers(ctx, s, c, list, o); err != nil {
+		return nil, err
+	}
+	kept := map[v1.Hash]bool{}
+	for _, img := range list {
+		if err := keepBlobs(ctx, c, img, kept); err != nil {
+			return nil, err
+		}
+	}
+	var loaded []Loaded
+	for _, img := range list {
+		l, err := register(ctx, s, img, o)
+		if err != nil {
+			return nil, err
+		}
+		loaded = append(loaded, l)
+	}
+	return loaded, nil
+}
+
+// keepBlobs keeps what the documents refer to before the documents.
+func keepBlobs(ctx context.Context, c contents, img image, kept map[v1.Hash]bool) error {
+	var all []v1.Descriptor
+	for _, p := range img.parts {
+		all = append(append(all, p.blobs()...), p.desc)
+	}
+	for i := len(img.indexes) - 1; i >= 0; i-- {
+		all = append(all, img.indexes[i])
+	}
+	for _, d := range all {
+		if kept[d.Digest] {
+			continue
+		}
+		kept[d.Digest] = true
+		if err := c.keep(ctx, d); err != nil {
+			return fail(d.Digest.String(), err, "")
+		}
+	}
+	return nil
+}
+
+// job is a layer to unpack.
+type job struct {
+	d      v1.Descriptor
+	diffID v1.Hash
+}
+
+// unpackLayers unpacks the layers that images for the platform have, a few at once. The first error ends the others,
+// and all have ended when it returns.
+func unpackLayers(ctx context.Context, s *store.Store, c contents, list []image, o *LoadOptions) error {
+	var jobs []job
+	seen := map[v1.Hash]bool{}
+	for _, img := range list {
+		for _, p := range img.parts {
+			if p.c == nil || len(img.indexes) > 0 && !p.fits(*o.Platform) {
+				continue
+			}
+			for i, d := range p.m.Layers {
+				if !seen[p.c.RootFS.DiffIDs[i]] {
+					seen[p.c.RootFS.DiffIDs[i]] = true
+					jobs = append(jobs, job{d, p.c.RootFS.DiffIDs[i]})
+				}
+			}
+		}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var left atomic.Int64
+	left.Store(2 * store.MaxImage)
+	var wg sync.WaitGroup
+	for range min(o.Jobs, len(jobs)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; int(i) < len(jobs) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				if err := unpackLayer(ctx, s, c, jobs[i], &left, *o.Layer); err != nil {
+					cancel(fail(jobs[i].d.Digest.String(), err, "")) // keeps the first
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// unpackLayer unpacks one layer.
+func unpackLayer(ctx context.Context, s *store.Store, c contents, j job, left *atomic.Int64, o layer.Options) error {
+	open := func() (io.ReadCloser, error) {
+		rc, err := c.Open(j.d.Digest)
+		if err != nil {
+			return nil, err
+		}
+		p, _ := packingOf(j.d.MediaType)
+		u, err := unpack(p, rc)
+		if err != nil {
+			rc.Close()
+			return nil, err
+		}
+		return &layerReader{u, rc, left}, nil
+	}
+	opened := false
+	if layer.Supported {
+		err := s.PutLayer(ctx, j.diffID, func() (io.ReadCloser, error) { opened = true; return open() }, o)
+		if err != nil {
+			return err
+		}
+	}
+	if opened || s.HasBlob(j.d.Digest, j.d.Size) {
+		return nil
+	}
+	return verify(ctx, open, j.diffID)
+}
+
+// verify reads a layer that nothing has unpacked now, because it can not be or was already: the blob has to be what it
+// is said to be all the same.
+func verify(ctx context.Context, open func() (io.ReadCloser, error), diffID v1.Hash) error {
+	rc, err := open()
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	h := newHashed(ctx, rc)
+	if _, err := io.Copy(io.Discard, h); err != nil {
+		return err
+	}
+	return h.verify(diffID)
+}
+
+// layerReader is an unpacked layer, which takes from what all layers may have together.
+type layerReader struct {
+	u    *unpacked
+	blob io.Closer
+	left *atomic.Int64
+}
+
+// Read stops when the layers have had their share.
+func (l *layerReader) Read(p []byte) (int, error) {
+	n, err := l.u.Read(p)
+	if l.left.Add(-int64(n)) < 0 {
+		return 0, fmt.Errorf("%w: the unpacked layers", ErrTooLarge)
+	}
+	return n, err
+}
+
+// Close closes the decoder and the blob.
+func (l *layerReader) Close() error {
+	l.u.close()
+	return l.blob.Close()
+}
+
+// register makes an image visible.
+func register(ctx context.Context, s *store.Store, img image, o *LoadOptions) (Loaded, error) {
+	l := Loaded{Digest: img.desc.Digest, Tag: img.tag}
+	d := v1.Descriptor{MediaType: img.desc.MediaType, Digest: img.desc.Digest, Size: img.desc.Size}
+	for _, p := range img.parts {
+		if p.c != nil && (len(img.indexes) == 0 || l.ID == (v1.Hash{}) && p.fits(*o.Platform)) {
+			l.ID = p.m.Config.Digest
+		}
+	}
+	if len(img.indexes) == 0 && img.parts[0].c != nil {
+		d.Platform = img.parts[0].c.Platform()
+	}
+	for _, name := range img.names {
+		switch was, err := s.Descriptor(name); {
+		case o.Names == NoNames:
+			continue
+		case o.Names == NewNames && err == nil && was.Annotations[refName] == name && was.Digest != d.Digest:
+			l.Kept = append(l.Kept, name)
+			continue
+		}
+		if err := s.Tag(ctx, name, d); err != nil {
+			return l, fail(name, err, "")
+		}
+		l.Names = append(l.Names, name)
+	}
+	if len(l.Names) > 0 {
+		return l, nil
+	}
+	return l, fail(d.Digest.String(), nameless(ctx, s, d), "")
+}
+
+// nameless makes an image without a name visible, unless the store has it already.
+func nameless(ctx context.Context, s *store.Store, d v1.Descriptor) error {
+	if _, err := s.Descriptor(d.Digest.String()); err == nil {
+		return nil
+	}
+	return s.Tag(ctx, d.Digest.String(), d)
+}

@@ -1,0 +1,261 @@
+package archive
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/caisson-go/caisson/internal/store"
+)
+
+// Limits bounds what an archive may cost. Reaching one is ErrTooLarge.
+type Limits struct {
+	// Entries counts the entries of the tar file. Zero: 65,536.
+	Entries int
+	// Bytes bounds what the archive's files have together, and so the room that loading takes beside that of the
+	// unpacked layers. Zero: 128 GiB.
+	Bytes int64
+	// Images counts the images of the archive, those for several platforms each. Zero: 1,000.
+	Images int
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Entries <= 0 {
+		l.Entries = 65_536
+	}
+	if l.Bytes <= 0 {
+		l.Bytes = store.MaxImage
+	}
+	if l.Images <= 0 {
+		l.Images = 1000
+	}
+	return l
+}
+
+const (
+	maxNames   = 16 << 20 // bytes of all names together
+	maxTrailer = 16 << 20 // bytes behind the end of the archive; tar pads to 10 KiB
+)
+
+// file is a regular file of an archive, which is kept by its digest.
+type file struct {
+	digest v1.Hash // SHA-256
+	size   int64
+}
+
+// scan is an archive that was read from its beginning to its end.
+type scan struct {
+	ctx   context.Context
+	in    *store.Intake
+	left  Limits
+	names int // bytes of names so far
+
+	seen  map[string]bool   // every name, with whether it is a directory
+	files map[string]file   // what may be a configuration or a layer
+	links map[string]string // by the text of the target, cleaned
+	docs  map[string][]byte // manifest.json and the like
+}
+
+// read reads a whole archive, packed or not, and stages what it has.
+func read(ctx context.Context, r io.Reader, in *store.Intake, l Limits) (*scan, error) {
+	s := &scan{ctx: ctx, in: in, left: l.withDefaults(), seen: map[string]bool{}, files: map[string]file{},
+		links: map[string]string{}, docs: map[string][]byte{}}
+	u, _, err := unpackAny(&ctxReader{ctx, r})
+	if err != nil {
+		return nil, err
+	}
+	defer u.close()
+	tr := tar.NewReader(u)
+	for n := 0; ; n++ {
+		h, err := tr.Next()
+		if err == io.EOF && n > 0 {
+			break
+		}
+		if err == io.EOF {
+			return nil, fail("", fmt.Errorf("%w: it is empty", ErrFormat), "")
+		}
+		if err != nil && !errors.Is(err, tar.ErrInsecurePath) { // cleanName judges the name
+			return nil, streamError("", err)
+		}
+		if err := s.entry(h, tr); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.trailer(u)
+}
+
+// trailer reads on to the end: a writer that is cut off takes that for an error.
+func (s *scan) trailer(r io.Reader) error {
+	n, err := io.Copy(io.Discard, io.LimitReader(r, maxTrailer+1))
+	if err == nil && n > maxTrailer {
+		err = fmt.Errorf("%w: more than %d bytes behind the end of the archive", ErrFormat, maxTrailer)
+	}
+	return err
+}
+
+// streamError explains what the tar reader says.
+func streamError(name string, err error) error {
+	switch {
+	case errors.Is(err, tar.ErrHeader):
+		return fail(name, fmt.Errorf("%w: %w", ErrFormat, err), "give it a file made by save; a tar file of a root file system is for import")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fail(name, fmt.Errorf("the archive ends too early: %w", err), "save or copy it again")
+	case errors.Is(err, tar.ErrFieldTooLong):
+		return fail(name, fmt.Errorf("%w: a tar header: %w", ErrTooLarge, err), "")
+	}
+	return fail(name, err, "")
+}
+
+// entry takes in one entry.
+func (s *scan) entry(h *tar.Header, body io.Reader) error {
+	if s.left.Entries--; s.left.Entries < 0 {
+		return fail(h.Name, fmt.Errorf("%w: entries", ErrTooLarge), "if the archive is trusted, raise the limits")
+	}
+	if h.Typeflag == tar.TypeXGlobalHeader {
+		return nil
+	}
+	name, err := cleanName(h.Name)
+	if err != nil {
+		return err
+	}
+	if err := s.once(name, h.Typeflag == tar.TypeDir); err != nil {
+		return err
+	}
+	switch h.Typeflag {
+	case tar.TypeDir:
+		return nil
+	case tar.TypeReg:
+		return s.regular(name, h, body)
+	case tar.TypeSymlink, tar.TypeLink:
+		return s.link(name, h)
+	case tar.TypeGNUSparse:
+		return fail(name, fmt.Errorf("sparse file: %w", ErrEntry), "pack it without holes")
+	}
+	return fail(name, fmt.Errorf("type %q: %w", h.Typeflag, ErrEntry), "")
+}
+
+// once refuses a name that came before: two readers could take two entries for it. Directories mean nothing here.
+func (s *scan) once(name string, dir bool) error {
+	if was, ok := s.seen[name]; ok {
+		if was && dir {
+			return nil
+		}
+		return fail(name, fmt.Errorf("the name comes twice: %w", ErrEntry), "pack the archive anew")
+	}
+	if s.names += len(name) + 1; s.names > maxNames {
+		return fail(name, fmt.Errorf("%w: the names of the entries", ErrTooLarge), "")
+	}
+	s.seen[name] = dir
+	return nil
+}
+
+// link remembers a link. Docker before version 25 has them between equal layers; a blob of an image layout is none.
+func (s *scan) link(name string, h *tar.Header) error {
+	if strings.HasPrefix(name, blobsDir) || isDocument(name) {
+		return fail(name, fmt.Errorf("a link: %w", ErrEntry), "pack the files themselves")
+	}
+	target, err := linkTarget(name, h.Linkname, h.Typeflag == tar.TypeSymlink)
+	if err != nil || target == "" {
+		return fail(name, fmt.Errorf("a link to %.300q: %w", h.Linkname, ErrEntry), "")
+	}
+	if s.names += len(target); s.names > maxNames {
+		return fail(name, fmt.Errorf("%w: the names of the entries", ErrTooLarge), "")
+	}
+	s.links[name] = target
+	return nil
+}
+
+func isDocument(name string) bool {
+	return name == layoutName || name == indexName || name == manifestName
+}
+
+// regular takes in a regular file.
+func (s *scan) regular(name string, h *tar.Header, body io.Reader) error {
+	for k := range h.PAXRecords { // a hole costs the archive nothing and the disk all
+		if strings.HasPrefix(k, "GNU.sparse.") {
+			return fail(name, fmt.Errorf("sparse file: %w", ErrEntry), "pack it without holes")
+		}
+	}
+	if h.Size > s.left.Bytes {
+		return fail(name, fmt.Errorf("%w: %d bytes", ErrTooLarge, h.Size), "if the archive is trusted, raise the limits")
+	}
+	s.left.Bytes -= h.Size
+	if isDocument(name) {
+		return s.document(name, h, body)
+	}
+	if !strings.HasPrefix(name, blobsDir) && superfluous(name) {
+		_, err := io.Copy(io.Discard, body)
+		return streamErrorIf(name, err)
+	}
+	want, isBlob, err := blobName(name)
+	if err != nil {
+		return err
+	}
+	if !isBlob && strings.HasPrefix(name, blobsDir) { // of another digest algorithm; an error once something needs it
+		_, err := io.Copy(io.Discard, body)
+		return streamErrorIf(name, err)
+	}
+	got, n, err := s.in.Take(s.ctx, body)
+	switch {
+	case err != nil:
+		return streamError(name, err)
+	case isBlob && got != want:
+		return fail(name, store.ErrDigest, "the archive is damaged; save it again")
+	}
+	s.files[name] = file{got, n}
+	return nil
+}
+
+func streamErrorIf(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return streamError(name, err)
+}
+
+// superfluous reports the files that docker save writes for Docker before version 1.10.
+func superfluous(name string) bool {
+	switch path.Base(name) {
+	case "VERSION", "json", "repositories":
+		return true
+	}
+	return false
+}
+
+// document reads one of the documents that say what is in the archive.
+func (s *scan) document(name string, h *tar.Header, body io.Reader) error {
+	if h.Size > store.MaxDocument {
+		return fail(name, fmt.Errorf("%w: %d bytes", ErrTooLarge, h.Size), "")
+	}
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return streamError(name, err)
+	}
+	s.docs[name] = b
+	return nil
+}
+
+// resolve finds the file of a name that manifest.json gives, through links.
+func (s *scan) resolve(name string) (file, error) {
+	at, err := cleanName(name)
+	if err != nil {
+		return file{}, err
+	}
+	for range maxHops {
+		if f, ok := s.files[at]; ok {
+			return f, nil
+		}
+		target, ok := s.links[at]
+		if !ok {
+			return file{}, fail(name, ErrMissing, "save the image again")
+		}
+		at = target
+	}
+	return file{}, fail(name, fmt.Errorf("links to links: %w", ErrEntry), "")
+}

@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// Intake takes blobs in whose digests are known only when they have come, as those of an archive are. They stay in
+// staging, where nothing sees them, until Publish. It is for one goroutine, but Open and Size are for several.
+type Intake struct {
+	root  *os.Root
+	stage *stage
+	sizes map[v1.Hash]int64
+}
+
+// NewIntake begins an intake. The caller closes it.
+func (s *Store) NewIntake(ctx context.Context) (*Intake, error) {
+	root, err := s.write(ctx)
+	if err != nil {
+		return nil, wrap("intake", s.dir, err)
+	}
+	st, err := newStage(ctx, root)
+	if err != nil {
+		root.Close()
+		return nil, wrap("intake", s.dir, err)
+	}
+	return &Intake{root, st, map[v1.Hash]int64{}}, nil
+}
+
+// Take reads r to its end, and returns the digest and the size in bytes of what it had. The same content is kept once.
+func (in *Intake) Take(ctx context.Context, r io.Reader) (v1.Hash, int64, error) {
+	h, n, err := in.take(&ctxReader{ctx, r})
+	return h, n, wrap("intake", "", err)
+}
+
+func (in *Intake) take(r io.Reader) (v1.Hash, int64, error) {
+	arriving := in.stage.path + "/arriving"
+	f, err := in.root.OpenFile(arriving, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return v1.Hash{}, 0, err
+	}
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(f, sum), r)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return v1.Hash{}, n, err
+	}
+	h := v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum.Sum(nil))}
+	if _, ok := in.sizes[h]; ok {
+		return h, n, in.root.Remove(arriving)
+	}
+	if err := in.root.Rename(arriving, in.path(h)); err != nil {
+		return v1.Hash{}, n, err
+	}
+	in.sizes[h] = n
+	return h, n, nil
+}
+
+// Size returns the size in bytes of a blob that was taken, and whether there is one.
+func (in *Intake) Size(h v1.Hash) (int64, bool) {
+	n, ok := in.sizes[h]
+	return n, ok
+}
+
+// Open opens a blob that was taken and is not published yet. Errors: *Error around fs.ErrNotExist, the errno.
+func (in *Intake) Open(h v1.Hash) (io.ReadCloser, error) {
+	if _, ok := in.sizes[h]; !ok {
+		return nil, wrap("intake", h.String(), fs.ErrNotExist)
+	}
+	f, err := in.root.Open(in.path(h))
+	if err != nil {
+		return nil, wrap("intake", h.String(), err)
+	}
+	return f, nil
+}
+
+// Publish makes a blob that was taken one of the store's, for good. One that the store has already, damaged maybe, is
+// replaced. Errors: *Error around fs.ErrNotExist, ctx.Err(), the errno.
+func (in *Intake) Publish(ctx context.Context, h v1.Hash) error {
+	if err := ctx.Err(); err != nil {
+		return wrap("intake", h.String(), err)
+	}
+	if _, ok := in.sizes[h]; !ok {
+		return wrap("intake", h.String(), fs.ErrNotExist)
+	}
+	delete(in.sizes, h)
+	return wrap("intake", h.String(), in.publish(h))
+}
+
+func (in *Intake) publish(h v1.Hash) error {
+	f, err := in.root.OpenFile(in.path(h), os.O_RDWR, 0) // where only files open for writing can be synced
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := in.root.Rename(in.path(h), "blobs/sha256/"+h.Hex); err != nil {
+		return err
+	}
+	return syncDir(in.root, "blobs/sha256")
+}
+
+// Close removes what was not published.
+func (in *Intake) Close() error {
+	in.stage.discard()
+	return in.root.Close()
+}
+
+func (in *Intake) path(h v1.Hash) string { return in.stage.path + "/" + h.Hex }
