@@ -41,31 +41,39 @@ type item struct {
 	img  image
 }
 
-// gather finds the images and everything that they refer to, in an order that does not depend on that of names.
-func gather(s *store.Store, names []string) (*outgoing, error) {
+// find finds the images, in an order that does not depend on that of names.
+func find(s *store.Store, names []string) ([]item, error) {
 	if len(names) == 0 {
 		return nil, fail("", fs.ErrInvalid, "name an image")
 	}
-	out := &outgoing{s: s}
+	var items []item
 	for _, name := range names {
 		d, err := s.Descriptor(name)
 		if err != nil {
 			return nil, fail(name, err, "")
 		}
-		it := item{}
-		if name == d.Annotations[refName] && name != d.Digest.String() {
+		it := item{img: image{desc: d}}
+		if name == d.Annotations[refName] {
 			it.name = name
 		}
-		if it.img, err = load(stored{s}, d); err != nil {
-			return nil, err
-		}
-		out.items = append(out.items, it)
+		items = append(items, it)
 	}
 	order := func(a, b item) int {
 		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.img.desc.Digest.Hex, b.img.desc.Digest.Hex))
 	}
-	slices.SortFunc(out.items, order)
-	out.items = slices.CompactFunc(out.items, func(a, b item) bool { return order(a, b) == 0 })
+	slices.SortFunc(items, order)
+	return slices.CompactFunc(items, func(a, b item) bool { return order(a, b) == 0 }), nil
+}
+
+// gather finds everything that the images refer to.
+func gather(s *store.Store, items []item) (*outgoing, error) {
+	for i := range items {
+		var err error
+		if items[i].img, err = load(stored{s}, items[i].img.desc); err != nil {
+			return nil, err
+		}
+	}
+	out := &outgoing{s: s, items: items}
 	out.blobs = out.list()
 	return out, nil
 }

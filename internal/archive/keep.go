@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -24,15 +25,7 @@ func keep(ctx context.Context, s *store.Store, c contents, list []image, o *Load
 			return nil, err
 		}
 	}
-	var loaded []Loaded
-	for _, img := range list {
-		l, err := register(ctx, s, img, o)
-		if err != nil {
-			return nil, err
-		}
-		loaded = append(loaded, l)
-	}
-	return loaded, nil
+	return register(ctx, s, list, o)
 }
 
 // keepBlobs keeps what the documents refer to before the documents.
@@ -164,41 +157,39 @@ func (l *layerReader) Close() error {
 	return l.blob.Close()
 }
 
-// register makes an image visible.
-func register(ctx context.Context, s *store.Store, img image, o *LoadOptions) (Loaded, error) {
-	l := Loaded{Digest: img.desc.Digest, Tag: img.tag}
-	d := v1.Descriptor{MediaType: img.desc.MediaType, Digest: img.desc.Digest, Size: img.desc.Size}
-	for _, p := range img.parts {
-		if p.c != nil && (len(img.indexes) == 0 || l.ID == (v1.Hash{}) && p.fits(*o.Platform)) {
-			l.ID = p.m.Config.Digest
+// register makes the images visible, all at once.
+func register(ctx context.Context, s *store.Store, list []image, o *LoadOptions) ([]Loaded, error) {
+	additions := make([]store.Addition, len(list))
+	for i, img := range list {
+		additions[i].Desc = v1.Descriptor{MediaType: img.desc.MediaType, Digest: img.desc.Digest, Size: img.desc.Size}
+		if len(img.indexes) == 0 {
+			additions[i].Desc.Platform = img.parts[0].c.Platform()
+		}
+		if o.Names != NoNames {
+			additions[i].Names = img.names
 		}
 	}
-	if len(img.indexes) == 0 && img.parts[0].c != nil {
-		d.Platform = img.parts[0].c.Platform()
+	if err := s.Add(ctx, additions, o.Names == AllNames); err != nil {
+		return nil, err
 	}
-	for _, name := range img.names {
-		switch was, err := s.Descriptor(name); {
-		case o.Names == NoNames:
-			continue
-		case o.Names == NewNames && err == nil && was.Annotations[refName] == name && was.Digest != d.Digest:
-			l.Kept = append(l.Kept, name)
-			continue
+	loaded := make([]Loaded, len(list))
+	for i, img := range list {
+		loaded[i] = Loaded{Digest: img.desc.Digest, ID: img.id(*o.Platform), Kept: additions[i].Kept, Tag: img.tag}
+		for _, name := range additions[i].Names {
+			if !slices.Contains(additions[i].Kept, name) {
+				loaded[i].Names = append(loaded[i].Names, name)
+			}
 		}
-		if err := s.Tag(ctx, name, d); err != nil {
-			return l, fail(name, err, "")
-		}
-		l.Names = append(l.Names, name)
 	}
-	if len(l.Names) > 0 {
-		return l, nil
-	}
-	return l, fail(d.Digest.String(), nameless(ctx, s, d), "")
+	return loaded, nil
 }
 
-// nameless makes an image without a name visible, unless the store has it already.
-func nameless(ctx context.Context, s *store.Store, d v1.Descriptor) error {
-	if _, err := s.Descriptor(d.Digest.String()); err == nil {
-		return nil
+// id is the digest of the configuration for the platform, or zero.
+func (img *image) id(want v1.Platform) v1.Hash {
+	for _, p := range img.parts {
+		if p.c != nil && (len(img.indexes) == 0 || p.fits(want)) {
+			return p.m.Config.Digest
+		}
 	}
-	return s.Tag(ctx, d.Digest.String(), d)
+	return v1.Hash{}
 }

@@ -82,6 +82,11 @@ func Load(ctx context.Context, r io.Reader, s *store.Store, o LoadOptions) ([]Lo
 }
 
 func loadTar(ctx context.Context, r io.Reader, s *store.Store, o LoadOptions) ([]Loaded, error) {
+	release, err := s.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	in, err := s.NewIntake(ctx)
 	if err != nil {
 		return nil, err

@@ -50,7 +50,16 @@ func save(ctx context.Context, s *store.Store, names []string, o SaveOptions, op
 	if o.Platform == nil {
 		o.Platform = &v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
 	}
-	out, err := gather(s, names)
+	items, err := find(s, names)
+	if err != nil {
+		return err
+	}
+	// Nothing of the images is removed meanwhile. Where that can not be arranged, as on a full disk, a removal is an
+	// error of Save and no harm.
+	if release, err := s.Begin(ctx); err == nil {
+		defer release()
+	}
+	out, err := gather(s, items)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -15,7 +14,8 @@ import (
 // Intake takes blobs in whose digests are known only when they have come, as those of an archive are. They stay in
 // staging, where nothing sees them, until Publish. It is for one goroutine, but Open and Size are for several.
 type Intake struct {
-	root  *os.Root
+	s     *Store
+	root  disk
 	stage *stage
 	sizes map[v1.Hash]int64
 }
@@ -31,7 +31,7 @@ func (s *Store) NewIntake(ctx context.Context) (*Intake, error) {
 		root.Close()
 		return nil, wrap("intake", s.dir, err)
 	}
-	return &Intake{root, st, map[v1.Hash]int64{}}, nil
+	return &Intake{s, root, st, map[v1.Hash]int64{}}, nil
 }
 
 // Take reads r to its end, and returns the digest and the size in bytes of what it had. The same content is kept once.
@@ -42,7 +42,10 @@ func (in *Intake) Take(ctx context.Context, r io.Reader) (v1.Hash, int64, error)
 
 func (in *Intake) take(r io.Reader) (v1.Hash, int64, error) {
 	arriving := in.stage.path + "/arriving"
-	f, err := in.root.OpenFile(arriving, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := in.root.Remove(arriving); err != nil && !errors.Is(err, fs.ErrNotExist) { // of an error before
+		return v1.Hash{}, 0, err
+	}
+	f, err := in.root.Create(arriving)
 	if err != nil {
 		return v1.Hash{}, 0, err
 	}
@@ -81,7 +84,7 @@ func (in *Intake) Open(h v1.Hash) (io.ReadCloser, error) {
 }
 
 // Publish makes a blob that was taken one of the store's, for good. One that the store has already, damaged maybe, is
-// replaced. Errors: *Error around fs.ErrNotExist, ctx.Err(), the errno.
+// replaced. Between Begin and the Tag nothing removes it. Errors: *Error around fs.ErrNotExist, ctx.Err(), the errno.
 func (in *Intake) Publish(ctx context.Context, h v1.Hash) error {
 	if err := ctx.Err(); err != nil {
 		return wrap("intake", h.String(), err)
@@ -89,12 +92,14 @@ func (in *Intake) Publish(ctx context.Context, h v1.Hash) error {
 	if _, ok := in.sizes[h]; !ok {
 		return wrap("intake", h.String(), fs.ErrNotExist)
 	}
-	delete(in.sizes, h)
-	return wrap("intake", h.String(), in.publish(h))
+	return wrap("intake", h.String(), in.publish(ctx, h))
 }
 
-func (in *Intake) publish(h v1.Hash) error {
-	f, err := in.root.OpenFile(in.path(h), os.O_RDWR, 0) // where only files open for writing can be synced
+func (in *Intake) publish(ctx context.Context, h v1.Hash) error {
+	if err := in.s.note(ctx, h); err != nil {
+		return err
+	}
+	f, err := in.root.Rewrite(in.path(h)) // there are systems where only files open for writing can be synced
 	if err != nil {
 		return err
 	}
@@ -104,7 +109,8 @@ func (in *Intake) publish(h v1.Hash) error {
 	if err := in.root.Rename(in.path(h), "blobs/sha256/"+h.Hex); err != nil {
 		return err
 	}
-	return syncDir(in.root, "blobs/sha256")
+	delete(in.sizes, h)
+	return in.root.SyncDir("blobs/sha256")
 }
 
 // Close removes what was not published.
