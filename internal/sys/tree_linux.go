@@ -20,9 +20,6 @@ type Entry struct {
 	Mtime          Time
 }
 
-// Time is a time stamp of a file, in seconds and nanoseconds since 1970.
-type Time struct{ Sec, Nsec int64 }
-
 // IsDir reports a directory.
 func (e *Entry) IsDir() bool { return e.Mode&unix.S_IFMT == unix.S_IFDIR }
 
