@@ -117,6 +117,19 @@ func (c *counting) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// What a slow source has yielded is not kept back until there is more.
+func TestAheadDoesNotHoldBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := newBlocked([]byte("a little"))
+		r := Ahead(t.Context(), src)
+		if n, err := r.Read(make([]byte, 100)); n != 8 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		close(src.closed)
+		r.Close()
+	})
+}
+
 // The goroutine ends with the source, with the context and with Close; synctest fails if it does not.
 func TestAheadLeavesNothingBehind(t *testing.T) {
 	t.Run("source ends, nobody reads", func(t *testing.T) {

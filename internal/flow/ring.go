@@ -80,10 +80,11 @@ func (g *ring) take() (*chunk, error) {
 	}
 }
 
-// fill reads until the chunk is full.
+// fill reads until the chunk is nearly full: a source that decodes into it may need more than the last bytes. If the
+// readers have nothing left, they get what there is.
 func (g *ring) fill(c *chunk) error {
 	c.n = 0
-	for empty := 0; c.n < len(c.buf); {
+	for empty := 0; c.n < chunkSize-chunkSize/8; {
 		n, err := g.src.Read(c.buf[c.n:])
 		c.n += n
 		if err != nil {
@@ -93,7 +94,9 @@ func (g *ring) fill(c *chunk) error {
 			return err
 		}
 		if empty++; n > 0 {
-			empty = 0
+			if empty = 0; g.idle() {
+				return nil
+			}
 		}
 		if empty == maxEmpty {
 			return io.ErrNoProgress
@@ -101,6 +104,9 @@ func (g *ring) fill(c *chunk) error {
 	}
 	return nil
 }
+
+// idle reports that no reader has anything to do.
+func (g *ring) idle() bool { return len(g.free) == g.made-1 }
 
 // give hands a chunk to all readers. No channel is full: it has room for all chunks that there are.
 func (g *ring) give(c *chunk) {

@@ -1,15 +1,14 @@
 package registry
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/caisson-go/caisson/internal/inflate"
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -51,7 +50,8 @@ func compressionOf(mt types.MediaType) (compression, error) {
 	return plain, fmt.Errorf("%w %.100q of a layer", ErrMediaType, mt)
 }
 
-// decompress unpacks a blob. Closing what it returns closes the blob.
+// decompress unpacks a blob, most efficiently into large buffers. Closing what it returns closes the blob. What is wrong
+// with the blob is said by Read.
 func decompress(c compression, blob io.ReadCloser) (io.ReadCloser, error) {
 	in := &counter{r: blob}
 	out := &unpacked{in: in, blob: blob}
@@ -59,14 +59,9 @@ func decompress(c compression, blob io.ReadCloser) (io.ReadCloser, error) {
 	case plain:
 		out.r = in
 	case gzipped:
-		z, err := gzip.NewReader(bufio.NewReaderSize(in, 64<<10))
-		if err != nil {
-			blob.Close()
-			return nil, fmt.Errorf("gzip: %w", err)
-		}
-		out.r = z
+		out.r = inflate.NewReader(in)
 	case zstandard:
-		// One goroutine less to leak: with a concurrency of 1 decoding happens in Read.
+		// With a concurrency of 1 decoding happens in Read, which the store has in a goroutine of its own.
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
@@ -140,16 +139,12 @@ func unpack(ctx context.Context, st *stage, diffID v1.Hash, open func() (io.Read
 	if err != nil {
 		return err
 	}
-	sum := sha256.New()
-	stats, err := layer.Unpack(ctx, dir, io.TeeReader(rc, sum), o)
+	stats, err := unpackVerified(ctx, dir, rc, diffID, o)
 	if cerr := rc.Close(); err == nil {
 		err = cerr
 	}
 	if err != nil {
 		return err
-	}
-	if !matches(sum, diffID) {
-		return ErrDigest
 	}
 	// The record must not be on the disk before what it vouches for.
 	if err := st.root.SyncAll(st.path); err != nil {

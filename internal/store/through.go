@@ -2,13 +2,16 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
+	"os"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/caisson-go/caisson/internal/flow"
+	"github.com/caisson-go/caisson/internal/layer"
 )
 
 // PutBlobThrough is PutBlob for a blob that is wanted at once: while the content is being stored, through reads the same
@@ -79,4 +82,27 @@ func beside(wg *sync.WaitGroup, cancel func(), r *flow.Reader, through func(io.R
 	err := through(r)
 	good = err == nil
 	return err
+}
+
+// unpackVerified unpacks a layer and fails unless the stream has its digest. Whatever r does to make the stream, and the
+// computing of the digest, happen in goroutines of their own, so that they do not wait for the files, nor the files for
+// them. r is not used any more when unpackVerified returns.
+func unpackVerified(ctx context.Context, dir *os.File, r io.Reader, diffID v1.Hash, o layer.Options) (stats layer.Stats, err error) {
+	all, cancel := context.WithCancel(ctx)
+	defer cancel()
+	readers := flow.Split(all, r, 2)
+	sum := sha256.New()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer readers[0].Close()
+		_, _ = io.Copy(sum, readers[0]) // an error of r is seen by both
+	})
+	err = beside(&wg, cancel, readers[1], func(r io.Reader) error {
+		stats, err = layer.Unpack(ctx, dir, r, o)
+		return err
+	})
+	if err == nil && !matches(sum, diffID) {
+		err = ErrDigest
+	}
+	return stats, err
 }
