@@ -102,7 +102,7 @@ func (s *scan) layout(m *made, entries []dockerEntry, images int) ([]image, erro
 		}
 		configs[f.digest] = e
 	}
-	list, err := layoutImages(m, index, func(d v1.Descriptor) (image, error) { return s.layoutImage(m, d, configs) })
+	list, err := layoutImages(index, func(d v1.Descriptor) (image, error) { return s.layoutImage(m, d, configs) })
 	if err != nil {
 		return nil, err
 	}
@@ -122,27 +122,39 @@ func (s *scan) layout(m *made, entries []dockerEntry, images int) ([]image, erro
 // layoutImage reads an image of index.json. Docker 25.0 wrote manifests there without their layers, or with the layers
 // in disorder; for those manifest.json is what counts.
 func (s *scan) layoutImage(m *made, d v1.Descriptor, configs map[v1.Hash]dockerEntry) (image, error) {
-	if d.MediaType.IsImage() {
-		b, err := document(m, d)
-		if err != nil {
-			return image{}, err
-		}
-		list, err := store.DecodeManifest(b, d.MediaType)
-		if err != nil {
-			return image{}, fail(d.Digest.String(), err, "")
-		}
-		if e, ok := configs[list.Config.Digest]; ok && !s.sameLayers(list, e) {
-			return s.dockerImage(e, m)
-		}
+	if !d.MediaType.IsImage() {
+		return load(m, d)
+	}
+	b, err := document(m, d)
+	if err != nil {
+		return image{}, err
+	}
+	list, err := store.DecodeManifest(b, d.MediaType)
+	if err != nil {
+		return image{}, fail(d.Digest.String(), err, "")
+	}
+	if e, ok := configs[list.Config.Digest]; ok && !agrees(m, list) {
+		return s.dockerImage(e, m)
 	}
 	return load(m, d)
 }
 
-func (s *scan) sameLayers(list *v1.Manifest, e dockerEntry) bool {
-	return slices.EqualFunc(list.Layers, e.Layers, func(d v1.Descriptor, name string) bool {
-		f, err := s.resolve(name)
-		return err == nil && f.digest == d.Digest
-	})
+// agrees reports whether a manifest has the layers that its configuration has, as far as that can be seen.
+func agrees(c contents, list *v1.Manifest) bool {
+	b, err := document(c, list.Config)
+	if err != nil {
+		return true // load reports it
+	}
+	config, err := store.DecodeConfig(b, len(list.Layers))
+	if err != nil {
+		return false
+	}
+	for i, l := range list.Layers {
+		if p, ok := packingOf(l.MediaType); ok && p == plain && l.Digest != config.RootFS.DiffIDs[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func (img *image) hasConfig(h v1.Hash) bool {

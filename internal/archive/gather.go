@@ -30,9 +30,10 @@ func (s stored) keep(context.Context, v1.Descriptor) error { return nil }
 
 // outgoing is what is to be saved.
 type outgoing struct {
-	s     *store.Store
+	s     stored
 	items []item
-	blobs []v1.Descriptor // documents before layers, each by digest
+	blobs []v1.Descriptor        // documents before layers, each by digest
+	plain map[v1.Hash]plainLayer // by the digest of the blob
 }
 
 // item is one entry of index.json.
@@ -73,7 +74,7 @@ func gather(s *store.Store, items []item) (*outgoing, error) {
 			return nil, err
 		}
 	}
-	out := &outgoing{s: s, items: items}
+	out := &outgoing{s: stored{s}, items: items}
 	out.blobs = out.list()
 	return out, nil
 }

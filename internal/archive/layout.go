@@ -48,8 +48,8 @@ func decodeLayout(docs map[string][]byte, images int) (*v1.IndexManifest, error)
 	return index, nil
 }
 
-// images lists what index.json names. Entries for the same image become one with several names.
-func layoutImages(c contents, index *v1.IndexManifest, read func(v1.Descriptor) (image, error)) ([]image, error) {
+// layoutImages lists what index.json names. Entries for the same image become one with several names.
+func layoutImages(index *v1.IndexManifest, read func(v1.Descriptor) (image, error)) ([]image, error) {
 	var list []image
 	for _, d := range index.Manifests {
 		i := slices.IndexFunc(list, func(img image) bool { return img.desc.Digest == d.Digest })

@@ -33,7 +33,8 @@ type SaveOptions struct {
 // Save writes images of the store, by the names or digests that Resolve takes, as one tar file. An image that is asked
 // for by name has that name in the archive, by digest none. Of an image for several platforms all are saved that the
 // store has. The blobs are those of the store, so that manifests and digests stay what they are; layers keep their
-// compression. The bytes depend on the images and the set of names alone.
+// compression, and a DockerArchive has those that are compressed with zstd a second time, unpacked, for the Dockers that
+// can not read them. The bytes depend on the images and the set of names alone.
 //
 // Nothing is written before all documents have been verified and all layers are known to be there; the layers are
 // verified while they are written. When ctx ends, a Write that blocks is ended if w has a SetWriteDeadline that works.
@@ -63,6 +64,11 @@ func save(ctx context.Context, s *store.Store, names []string, o SaveOptions, op
 	if err != nil {
 		return err
 	}
+	if o.Format == DockerArchive {
+		if err := out.unpackZstd(ctx, *o.Platform); err != nil {
+			return err
+		}
+	}
 	docs, err := out.documents(o)
 	if err != nil {
 		return err
@@ -74,31 +80,30 @@ func save(ctx context.Context, s *store.Store, names []string, o SaveOptions, op
 		}
 	}
 	for _, d := range out.blobs {
-		if err := out.copy(ctx, to, d); err != nil {
-			return err
+		err := to.blob(d.Digest, d.Size, func(w io.Writer) error { return out.s.copyTo(ctx, w, d) })
+		if err != nil {
+			return fail(d.Digest.String(), err, "")
+		}
+	}
+	for _, l := range out.extra() {
+		err := to.blob(l.diffID, l.size, func(w io.Writer) error { _, err := out.s.unpackTo(ctx, w, l); return err })
+		if err != nil {
+			return fail(l.blob.Digest.String(), err, "")
 		}
 	}
 	return to.close()
 }
 
-// copy writes a blob, and verifies it meanwhile.
-func (o *outgoing) copy(ctx context.Context, to sink, d v1.Descriptor) error {
-	rc, err := o.s.Blob(d.Digest)
+// copyTo writes a blob, and verifies it meanwhile.
+func (s stored) copyTo(ctx context.Context, w io.Writer, d v1.Descriptor) error {
+	rc, err := s.s.Blob(d.Digest)
 	if err != nil {
 		return err
 	}
 	defer rc.Close()
-	w, err := to.blob(d.Digest, d.Size)
-	if err != nil {
+	h := newHashed(ctx, rc)
+	if _, err := io.Copy(w, h); err != nil {
 		return err
 	}
-	h := newHashed(ctx, rc)
-	_, err = io.Copy(w, h)
-	if cerr := w.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = h.verify(d.Digest)
-	}
-	return fail(d.Digest.String(), err, "")
+	return h.verify(d.Digest)
 }

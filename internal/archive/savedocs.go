@@ -79,7 +79,7 @@ func (o *outgoing) docker(want v1.Platform) []dockerEntry {
 		if !ok {
 			i = len(entries)
 			at[p.m.Config.Digest] = i
-			entries = append(entries, p.dockerEntry())
+			entries = append(entries, o.dockerEntry(p))
 		}
 		if tagIn(it.name) != "" && !slices.Contains(entries[i].RepoTags, it.name) {
 			entries[i].RepoTags = append(entries[i].RepoTags, it.name)
@@ -88,10 +88,14 @@ func (o *outgoing) docker(want v1.Platform) []dockerEntry {
 	return entries
 }
 
-func (p *part) dockerEntry() dockerEntry {
+func (o *outgoing) dockerEntry(p *part) dockerEntry {
 	e := dockerEntry{Config: sha256Dir + p.m.Config.Digest.Hex, Layers: []string{}}
-	for _, l := range p.m.Layers {
-		e.Layers = append(e.Layers, sha256Dir+l.Digest.Hex)
+	for _, d := range p.m.Layers {
+		name := d.Digest.Hex
+		if l, ok := o.plain[d.Digest]; ok {
+			name = l.diffID.Hex
+		}
+		e.Layers = append(e.Layers, sha256Dir+name)
 	}
 	return e
 }

@@ -11,8 +11,8 @@ import (
 // sink is where an image layout is written.
 type sink interface {
 	file(name string, content []byte) error
-	// blob takes exactly size bytes until it is closed.
-	blob(h v1.Hash, size int64) (io.WriteCloser, error)
+	// blob has write write a blob of that size.
+	blob(h v1.Hash, size int64, write func(io.Writer) error) error
 	close() error
 }
 
@@ -36,22 +36,22 @@ func (t *tarSink) file(name string, content []byte) error {
 	return err
 }
 
-func (t *tarSink) blob(h v1.Hash, size int64) (io.WriteCloser, error) {
+func (t *tarSink) blob(h v1.Hash, size int64, write func(io.Writer) error) error {
 	if !t.dirs {
 		t.dirs = true
 		for _, dir := range []string{blobsDir, sha256Dir} {
 			if err := t.header(dir, tar.TypeDir, 0o755, 0); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return tarFile{t.w}, t.header(sha256Dir+h.Hex, tar.TypeReg, 0o644, size)
+	if err := t.header(sha256Dir+h.Hex, tar.TypeReg, 0o644, size); err != nil {
+		return err
+	}
+	if err := write(t.w); err != nil {
+		return err
+	}
+	return t.w.Flush() // fails if less than size came
 }
 
 func (t *tarSink) close() error { return t.w.Close() }
-
-// tarFile is one file of a tar file.
-type tarFile struct{ *tar.Writer }
-
-// Close fails if the file has less than its header says.
-func (f tarFile) Close() error { return f.Flush() }

@@ -198,3 +198,29 @@ func saved(t testing.TB, s *store.Store, o SaveOptions, names ...string) []byte 
 	}
 	return buf.Bytes()
 }
+
+// list reads a tar file.
+func list(t testing.TB, file []byte) []entry {
+	t.Helper()
+	r := tar.NewReader(bytes.NewReader(file))
+	var out []entry
+	for {
+		h, err := r.Next()
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := entry{name: h.Name, body: string(b), link: h.Linkname, typ: h.Typeflag, mode: h.Mode, uid: h.Uid,
+			time: h.ModTime.Unix(), pax: h.PAXRecords}
+		if e.typ == tar.TypeReg {
+			e.typ = 0
+		}
+		out = append(out, e)
+	}
+}
