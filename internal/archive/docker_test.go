@@ -119,7 +119,11 @@ func TestLoadHostile(t *testing.T) {
 		{"xz", func(t *testing.T) []byte { return []byte("\xfd7zXZ\x00 and so on") }, errors.ErrUnsupported},
 		{"legacy", func(t *testing.T) []byte { return tarOf(t, entry{name: "repositories", body: "{}"}) }, ErrFormat},
 		{"no images", old(func(o *oldDocker) { o.manifest = []dockerEntry{} }), ErrFormat},
-		{"cut off", func(t *testing.T) []byte { b := newOldDocker(t).tar(t); return b[:len(b)/2] }, io.ErrUnexpectedEOF},
+		{"cut off", func(t *testing.T) []byte {
+			o := newOldDocker(t)
+			b := o.tar(t)
+			return b[:bytes.Index(b, o.top)+700]
+		}, io.ErrUnexpectedEOF},
 		{"absolute name", before(entry{name: "/etc/passwd"}), ErrEntry},
 		{"name leads out", before(entry{name: "a/../../b"}), ErrEntry},
 		{"backslash", before(entry{name: `a\..\b`}), ErrEntry},
