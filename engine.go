@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
+	"github.com/caisson-go/caisson/internal/registry"
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -27,6 +28,19 @@ type Engine struct {
 	// Insecure are the registries, by host or host:port, that may be plain HTTP or unverified.
 	Insecure []string
 
+	// Mirrors lists for a registry, such as "docker.io", what is asked before it, in this order: host[:port], with
+	// the path below which the mirror has the registry's repositories if there is one. A mirror that fails is left out for
+	// a while, and the registry itself is asked last. Whoever brings content, it is verified by its digest; what
+	// a tag means the mirror decides. Credentials are those of the mirror's own host.
+	Mirrors map[string][]string
+
+	// TokenHosts are servers, by host or host:port, that may be asked for tokens, with the credentials, when a registry
+	// says so, beside those of the registry's own site.
+	TokenHosts []string
+
+	// Offline has every call do with what is here. No registry is asked.
+	Offline bool
+
 	// Logger receives what the engine does. Nil: silent.
 	Logger *slog.Logger
 
@@ -40,6 +54,7 @@ type engineState struct {
 	hostErr  error
 	opening  sync.Mutex
 	store    *store.Store
+	breaker  registry.Breaker
 	room     room
 	sweeping sync.Once
 	points   mountPoints

@@ -1,6 +1,7 @@
 package caisson
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -53,13 +54,7 @@ func (e *Engine) learn(err error, sup *Support) bool {
 
 // fill completes a request with the image: its root filesystem, its settings, and who the program is.
 func (e *Engine) fill(r *request, img *Image, u *undo) error {
-	id := r.spec.Image
-	if img == nil || img.id != id {
-		var err error
-		if img, err = e.find(id); err != nil {
-			return err
-		}
-	}
+	id := img.id
 	r.from, r.image = img, img.config
 	if err := e.pin(img, u); err != nil {
 		return err
@@ -93,6 +88,17 @@ func (e *Engine) fill(r *request, img *Image, u *undo) error {
 		return e.writable(r, u)
 	}
 	return nil
+}
+
+// choose is the image that a spec names, which is the one at hand mostly, ready to be mounted.
+func (e *Engine) choose(ctx context.Context, img *Image, id string) (*Image, error) {
+	if img == nil || img.id != id {
+		var err error
+		if img, err = e.find(id); err != nil {
+			return nil, err
+		}
+	}
+	return e.unpacked(ctx, img)
 }
 
 // find is the image of an ID.

@@ -32,15 +32,32 @@ type PullOptions struct {
 	// Platform chooses from an image for several, as "linux/arm64" or "linux/arm/v7". Empty: Linux on
 	// this program's architecture.
 	Platform string
+
+	// AllPlatforms gets the images for every platform, so that Image.Push and Engine.Save have them all. Only the
+	// one for Platform is unpacked.
+	AllPlatforms bool
+
+	// Jobs is how many layers are worked on at once. Zero: 3.
+	Jobs int
+
+	// Progress is called with what happens to each part of the image, on one goroutine at a time: with every change of
+	// its phase, and ten times a second at most beside that. It holds up no transfer. The last call has returned
+	// when Pull does. Nil: nobody wants to know.
+	Progress func(Progress)
 }
 
 // Pull makes an image of a registry available and returns it. References are Docker's:
 // "alpine" is "docker.io/library/alpine:latest"; a digest, "name@sha256:...", pins the content. Every
 // byte is verified against the digest that names it before it can be seen. The credentials are those of
-// Engine.Keychain. Two pulls of one image at once, by whichever programs, are fine.
+// Engine.Keychain. Two pulls of one image at once, by whichever programs, fetch it once.
+//
+// Layers are fetched and unpacked at the same time. What breaks off goes on where it was; a request is tried five times,
+// with pauses that grow, or as long as the registry asks for. What is here is not fetched again: with PullAlways
+// an image that has not changed costs one request.
 //
 // A layer of more than 64 GiB is refused, as are layers of more than 128 GiB together, or 256 GiB when they are
-// unpacked. An answer of which nothing comes for 30 seconds is given up.
+// unpacked. An answer of which nothing comes for 30 seconds is given up, and so is one of less than 1 KiB a second
+// over a minute.
 //
 // Errors: *Error naming the reference; fs.ErrNotExist for what the registry, or with PullNever the
 // engine, does not have; fs.ErrPermission where credentials are missing or refused; ctx.Err.
@@ -49,7 +66,7 @@ func (e *Engine) Pull(ctx context.Context, ref string, o *PullOptions) (*Image, 
 	if o == nil {
 		o = &PullOptions{}
 	}
-	ro, err := e.registryOptions(o)
+	ro, err := e.pullOptions(o)
 	if err != nil {
 		return nil, &Error{"pull", ref, err, ""}
 	}
@@ -93,7 +110,7 @@ func (e *Engine) Image(ctx context.Context, ref string) (*Image, error) {
 	return e.resolve(ref, name, "Engine.Pull gets it")
 }
 
-func (e *Engine) registryOptions(o *PullOptions) (registry.Options, error) {
+func (e *Engine) pullOptions(o *PullOptions) (registry.Options, error) {
 	policies := map[PullPolicy]registry.Policy{
 		PullMissing: registry.Missing, "missing": registry.Missing, PullAlways: registry.Always, PullNever: registry.Never,
 	}
@@ -101,7 +118,8 @@ func (e *Engine) registryOptions(o *PullOptions) (registry.Options, error) {
 	if !known {
 		return registry.Options{}, fmt.Errorf("unknown policy %q", o.Policy)
 	}
-	ro := registry.Options{Policy: policy, Insecure: e.Insecure, Keychain: e.Keychain}
+	ro := e.registryClient(o.Progress)
+	ro.Policy, ro.AllPlatforms, ro.Jobs = policy, o.AllPlatforms, o.Jobs
 	if o.Platform != "" {
 		p, err := v1.ParsePlatform(o.Platform)
 		if err != nil {
@@ -110,6 +128,20 @@ func (e *Engine) registryOptions(o *PullOptions) (registry.Options, error) {
 		ro.Platform = p
 	}
 	return ro, nil
+}
+
+// registryClient is how this engine speaks to registries.
+func (e *Engine) registryClient(progress func(Progress)) registry.Options {
+	o := registry.Options{
+		Insecure: e.Insecure, Keychain: e.Keychain, Mirrors: e.Mirrors, TokenHosts: e.TokenHosts, Offline: e.Offline,
+		Breaker: &e.state.breaker,
+	}
+	if progress != nil {
+		o.Progress = func(p registry.Progress) {
+			progress(Progress{p.Ref, p.Digest.String(), Phase(p.Phase), p.Bytes, p.Total})
+		}
+	}
+	return o
 }
 
 // pullError is the public form of a registry's error.
@@ -187,6 +219,9 @@ func (e *Engine) resolve(shown, name, hint string) (*Image, error) {
 		return nil, err
 	}
 	img, err := s.Resolve(name)
+	if errors.Is(err, store.ErrIncomplete) { // Start unpacks it
+		img, err = s.Find(name, nil)
+	}
 	if err == nil {
 		return e.image(img), nil
 	}

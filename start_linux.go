@@ -61,7 +61,11 @@ func (b *blueprint) start(ctx context.Context) (_ *live, err error) {
 	if err := r.checkDetach(&from); err != nil {
 		return nil, err
 	}
-	if err := b.engine.fill(r, b.image, &l.undo); err != nil {
+	img, err := b.engine.choose(ctx, b.image, b.spec.Image)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.engine.fill(r, img, &l.undo); err != nil {
 		return nil, err
 	}
 	if r.detach {

@@ -1,0 +1,146 @@
+package caisson
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/caisson-go/caisson/internal/changes"
+	"github.com/caisson-go/caisson/internal/plan"
+)
+
+// withTree hands over the container's root filesystem as directories of the host, which nobody takes away meanwhile.
+func (l *live) withTree(use func(*changes.Tree) error) error {
+	l.layerMu.Lock()
+	defer l.layerMu.Unlock()
+	return l.lookAtTree(use, func() {})
+}
+
+// lookAtTree does so for one who does not mind if they are taken away: Close does not wait for it.
+func (l *live) lookAtTree(use func(*changes.Tree) error, opened func()) error {
+	var open undo
+	t, err := l.tree(&open)
+	opened()
+	if err == nil {
+		err = use(t)
+	}
+	return errors.Join(changesError(err), open.run())
+}
+
+// onDisk fails for a container whose writable layer is in memory.
+func (l *live) onDisk() error {
+	if r := l.request; r.root.Kind != plan.Layers || r.lock == nil {
+		return &Error{"open", "writable layer", errors.ErrUnsupported, "it is in memory; use Engine.RootFS or Engine.Pull"}
+	}
+	return nil
+}
+
+// tree opens the directories.
+func (l *live) tree(open *undo) (*changes.Tree, error) {
+	if err := l.onDisk(); err != nil {
+		return nil, err
+	}
+	r := l.request
+	user, err := r.userNamespace()
+	if err != nil {
+		return nil, err
+	}
+	t := &changes.Tree{UserXattr: user.Mode != plan.UserHost, Made: r.madeForMounts()}
+	lower := append([]string{r.root.MountPoints}, r.root.Lower...)
+	snapshots := filepath.Join(filepath.Dir(filepath.Dir(r.dir)), "snapshots")
+	for _, id := range l.kept {
+		lower = append(lower, filepath.Join(snapshots, id, "fs"))
+	}
+	for _, dir := range lower {
+		f, err := os.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		open.push(f.Close)
+		t.Lower = append(t.Lower, f)
+	}
+	if t.Upper, err = os.Open(r.root.Upper); err != nil {
+		return nil, err
+	}
+	open.push(t.Upper.Close)
+	return t, l.readable(t, &user, open)
+}
+
+// madeForMounts are the paths that a start makes in the writable layer, if the image lacks them, for mounts to stand on,
+// with the directories that they are in.
+func (r *request) madeForMounts() []string {
+	made := []string{"/dev", "/proc", "/sys"}
+	for _, name := range generatedFiles() {
+		made = append(made, "/etc/"+name)
+	}
+	for _, m := range r.spec.Mounts {
+		made = append(made, m.Target)
+	}
+	seen := map[string]bool{"/": true}
+	var all []string
+	for _, p := range made {
+		for p = path.Clean("/" + p); !seen[p]; p = path.Dir(p) {
+			seen[p] = true
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// readable says by whose rights the files are read, and who their owners are in the container.
+func (l *live) readable(t *changes.Tree, user *plan.UserNamespace, open *undo) error {
+	if user.Mode == plan.UserHost {
+		return nil
+	}
+	uid, gid := os.Geteuid(), os.Getegid()
+	t.Owner = func(u, g int) (int, int, error) {
+		if u == uid {
+			u = 0
+		}
+		if g == gid {
+			g = 0
+		}
+		return u, g, nil
+	}
+	return nil
+}
+
+func (l *live) diff(ctx context.Context, yield func(Change) bool) error {
+	kinds := map[changes.Kind]ChangeKind{changes.Added: ChangeAdded, changes.Modified: ChangeModified, changes.Deleted: ChangeDeleted}
+	l.layerMu.Lock()
+	return l.lookAtTree(func(t *changes.Tree) error {
+		for c, err := range changes.List(ctx, *t) {
+			if err != nil {
+				return err
+			}
+			if !yield(Change{c.Path, kinds[c.Kind]}) {
+				return nil
+			}
+		}
+		return nil
+	}, l.layerMu.Unlock)
+}
+
+func (l *live) export(ctx context.Context, w io.Writer) error {
+	resume, err := l.standstill(ctx)
+	if err != nil {
+		return err
+	}
+	defer resume()
+	return l.withTree(func(t *changes.Tree) error {
+		_, err := changes.Export(ctx, w, *t)
+		return err
+	})
+}
+
+// changesError is the public form of an error about a file of a container.
+func changesError(err error) error {
+	var c *changes.Error
+	if errors.As(err, &c) {
+		return &Error{c.Op, c.Path, c.Err, c.Hint}
+	}
+	return err
+}

@@ -1,0 +1,42 @@
+package caisson
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/caisson-go/caisson/internal/layer"
+	"github.com/caisson-go/caisson/internal/registry"
+	"github.com/caisson-go/caisson/internal/store"
+)
+
+// unpacked is an image whose layers are there to be mounted. Those that have only been kept so far, of an image that
+// was loaded for another platform or pushed here, are unpacked now.
+func (e *Engine) unpacked(ctx context.Context, img *Image) (*Image, error) {
+	if img == nil || img.stored == nil || img.layers != nil || len(img.stored.Config.RootFS.DiffIDs) == 0 {
+		return img, nil
+	}
+	s, err := e.images()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Resolve(img.id); err == nil || !errors.Is(err, store.ErrIncomplete) {
+		return e.resolve(img.String(), img.id, "it has been removed; pull it again")
+	}
+	for i, d := range img.stored.Manifest.Layers {
+		open := func() (io.ReadCloser, error) {
+			blob, err := s.Blob(d.Digest)
+			if err != nil {
+				return nil, err
+			}
+			return registry.Decompress(d.MediaType, blob)
+		}
+		if err := s.PutLayer(ctx, img.stored.Config.RootFS.DiffIDs[i], open, e.layerOptions()); err != nil {
+			return nil, imageError("unpack", img.String(), err)
+		}
+	}
+	return e.resolve(img.String(), img.id, "it has been removed; pull it again")
+}
+
+// layerOptions is how layers are unpacked for the containers of this engine.
+func (e *Engine) layerOptions() layer.Options { return layer.Defaults() }
