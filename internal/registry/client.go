@@ -116,19 +116,20 @@ func readManifest(ctx context.Context, e *endpoint, id string, check func(raw []
 		return err
 	}
 	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body) // the guard bounds it
+	raw, err := readAll(resp.Body)
 	if err != nil {
-		return broken(redact(err))
+		return err
 	}
 	return check(raw, resp.Header.Get("Content-Type"))
 }
 
-// broken marks what ends a body. Only what no repetition can mend is left as it is.
-func broken(err error) error {
-	if errors.Is(err, ErrTooLarge) || errors.Is(err, ErrStalled) {
-		return err
+// readAll reads the body of an answer that is no blob. The guard bounds it.
+func readAll(body io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(body)
+	if err == nil || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrStalled) {
+		return b, err
 	}
-	return &brokenError{err}
+	return nil, &brokenError{redact(err)} // whatever it was, the next time it may be better
 }
 
 // head asks what a tag means now. Both are "" if nobody says.

@@ -109,9 +109,7 @@ func (p *puller) storedDocument(ctx context.Context, h v1.Hash) ([]byte, bool) {
 
 // putDocument stores a document, also in the place of one that was damaged.
 func (p *puller) putDocument(ctx context.Context, d document) error {
-	if _, ok := p.storedDocument(ctx, d.desc.Digest); ok {
-		return nil
-	}
+	_, _ = p.storedDocument(ctx, d.desc.Digest)
 	return p.s.PutBlob(ctx, d.desc.Digest, d.desc.Size, bytes.NewReader(d.raw))
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"slices"
 	"sync"
 	"syscall"
 
@@ -17,8 +16,7 @@ import (
 // layers fetches and unpacks the layers, a few at once, the largest first: it takes longest, and the others fit in
 // beside it. The first error ends the others, and all have ended when it returns.
 func (p *puller) layers(ctx context.Context, all []piece) error {
-	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b piece) int { return int(max(min(b.desc.Size-a.desc.Size, 1), -1)) })
+	all = largestFirst(all, func(l piece) int64 { return l.desc.Size })
 	for _, l := range all {
 		p.rep.phase(l.desc, Waiting)
 	}

@@ -144,9 +144,21 @@ func (r *reporter) add(h v1.Hash, n int) {
 	if p == nil {
 		return
 	}
-	p.now.Bytes += int64(n)
+	p.now.Bytes = min(p.now.Bytes+int64(n), p.now.Total) // more than that is not of the part
 	if time.Since(p.last) >= every {
 		r.put(p)
+	}
+}
+
+// from reports that a part goes on at an offset.
+func (r *reporter) from(h v1.Hash, offset int64) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.parts[h]; p != nil {
+		p.now.Bytes = offset
 	}
 }
 

@@ -75,6 +75,9 @@ func (r Reference) String() string {
 	return s
 }
 
+// Name is the reference without its tag or digest: "docker.io/library/alpine" for "alpine".
+func (r Reference) Name() string { return r.Host() + "/" + r.ref.Context().RepositoryStr() }
+
 // Host is the registry's host and port, as Options.Insecure lists it. That of Docker Hub is docker.io.
 func (r Reference) Host() string {
 	if h := r.ref.Context().RegistryStr(); h != dockerHub {
