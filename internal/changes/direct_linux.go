@@ -126,7 +126,7 @@ func readXattrs(fd int, want func(string) bool) ([]Xattr, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, Xattr{name, value})
+		list = append(list, Xattr{Name: name, Value: value})
 	}
 	return list, nil
 }

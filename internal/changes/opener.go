@@ -72,6 +72,7 @@ type File struct {
 
 // Xattr is one extended attribute.
 type Xattr struct {
-	Name  string
-	Value []byte
+	Name   string
+	Value  []byte
+	Mapped bool // ids in it are as the container has them
 }

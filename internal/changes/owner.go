@@ -19,9 +19,9 @@ func (t *Tree) owner(l *Looked) (uid, gid int, err error) {
 func (t *Tree) inContainer(x Xattr, l *Looked) ([]byte, error) {
 	switch x.Name {
 	case "security.capability":
-		return t.capability(x.Value, l), nil
+		return t.capability(x, l), nil
 	case "system.posix_acl_access", "system.posix_acl_default":
-		if !l.Mapped && t.Owner != nil {
+		if !x.Mapped && !l.Mapped && t.Owner != nil {
 			return t.acl(x.Value, l)
 		}
 	}
@@ -39,7 +39,8 @@ const (
 
 // capability turns file capabilities that count in a user namespace into such as count everywhere, as the kernel does
 // for who lives in that namespace. Those of another namespace mean nothing to the container.
-func (t *Tree) capability(v []byte, l *Looked) []byte {
+func (t *Tree) capability(x Xattr, l *Looked) []byte {
+	v := x.Value
 	if len(v) < 4 {
 		return nil
 	}
@@ -48,7 +49,7 @@ func (t *Tree) capability(v []byte, l *Looked) []byte {
 		return v
 	}
 	root := int(binary.LittleEndian.Uint32(v[capV2Size:]))
-	if !l.Mapped && t.Owner != nil {
+	if !x.Mapped && t.Owner != nil {
 		var err error
 		if root, _, err = t.Owner(root, int(l.GID)); err != nil {
 			return nil

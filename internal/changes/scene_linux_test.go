@@ -82,7 +82,9 @@ func (s *scene) tree() changes.Tree {
 		t.Lower = append(t.Lower, s.open(filepath.Base(l)))
 	}
 	if s.user {
-		t.Owner = squash
+		fallback := &changes.Fallback{Start: oneID}
+		s.t.Cleanup(fallback.Close)
+		t.Owner, t.Opener = squash, fallback
 	}
 	return t
 }

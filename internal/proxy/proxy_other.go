@@ -46,3 +46,8 @@ func (p *Proxy) Close() {}
 
 // RemoveAll needs Linux.
 func RemoveAll(p *Proxy, dir tape.Arg, name string) error { return errors.ErrUnsupported }
+
+// Collect needs Linux.
+func (p *Proxy) Collect(build func(t *tape.Tape, send func(r tape.Rights)), read func(*Results)) ([]*os.File, error) {
+	return nil, errors.ErrUnsupported
+}

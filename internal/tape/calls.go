@@ -37,6 +37,8 @@ const (
 	fchown
 	fchownat
 	fcntl
+	fgetxattr
+	flistxattr
 	fsconfig
 	fsetxattr
 	fsmount
@@ -116,6 +118,8 @@ var calls = [numCalls]call{
 	fchown:            {"fchown", 93, 55, "fii"},
 	fchownat:          {"fchownat", 260, 54, "fsiiA"},
 	fcntl:             {"fcntl", 72, 25, "fii"},
+	fgetxattr:         {"fgetxattr", 193, 10, "fspi"},
+	flistxattr:        {"flistxattr", 196, 13, "fpi"},
 	fsconfig:          {"fsconfig", 431, 431, "fCssi"},
 	fsetxattr:         {"fsetxattr", 190, 7, "fssix"},
 	fsmount:           {"fsmount", 432, 432, "fxE"},

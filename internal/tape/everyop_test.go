@@ -89,6 +89,10 @@ var everyOp = map[string]func(t *Tape){
 	"PidfdSendSignal": func(t *Tape) { t.PidfdSendSignal(Int(3), sys.SIGTERM) },
 	"PidfdOpen":       func(t *Tape) { t.PidfdOpen(Int(1)) },
 	"ClockGettime":    func(t *Tape) { t.ClockGettime(sys.CLOCK_MONOTONIC, t.Zero(16).Addr()) },
+	"Statx":           func(t *Tape) { t.Statx(Int(3), "f", sys.AT_SYMLINK_NOFOLLOW, 0x7ff, t.Zero(256)) },
+	"Readlinkat":      func(t *Tape) { t.Readlinkat(Int(3), "link", t.Zero(64)) },
+	"Flistxattr":      func(t *Tape) { t.Flistxattr(Int(3), t.Zero(64)) },
+	"Fgetxattr":       func(t *Tape) { t.Fgetxattr(Int(3), "user.x", t.Zero(64)) },
 	"Fstatfs":         func(t *Tape) { t.Fstatfs(Int(3), t.Zero(120)) },
 }
 

@@ -30,6 +30,8 @@ var numbers = map[string]int32{
 	"fchown":            unix.SYS_FCHOWN,
 	"fchownat":          unix.SYS_FCHOWNAT,
 	"fcntl":             unix.SYS_FCNTL,
+	"fgetxattr":         unix.SYS_FGETXATTR,
+	"flistxattr":        unix.SYS_FLISTXATTR,
 	"fsconfig":          unix.SYS_FSCONFIG,
 	"fsetxattr":         unix.SYS_FSETXATTR,
 	"fsmount":           unix.SYS_FSMOUNT,
