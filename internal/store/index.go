@@ -65,7 +65,7 @@ func writeIndex(ctx context.Context, root disk, index *v1.IndexManifest) error {
 // Tag gives an image of the store a name, and takes the name from the image that had it, which stays as a dangling one
 // if it had no other. desc is the descriptor of a manifest, which must be there with its parts, or of an index.
 //
-// Errors: *Error around ErrName, fs.ErrNotExist (no such manifest), ErrIncomplete, ctx.Err(), the errno.
+// Errors: *Error around ErrName, fs.ErrNotExist (no such manifest, or a part of it is missing), ctx.Err(), the errno.
 func (s *Store) Tag(ctx context.Context, ref string, desc v1.Descriptor) error {
 	return wrap("tag", ref, s.tag(ctx, ref, desc))
 }
@@ -139,17 +139,12 @@ func complete(root disk, desc v1.Descriptor) error {
 	if !hasFile(root, m.Config.Digest) {
 		return fmt.Errorf("%w: configuration %s", fs.ErrNotExist, m.Config.Digest)
 	}
-	ids, err := readDiffIDs(root, m.Config.Digest)
-	for i, l := range m.Layers {
-		if hasFile(root, l.Digest) {
-			continue
+	for _, l := range m.Layers {
+		if !hasFile(root, l.Digest) {
+			return fmt.Errorf("%w: layer %s", fs.ErrNotExist, l.Digest)
 		}
-		if i < len(ids) && checkHash(ids[i]) == nil && isDir(root, "layers/"+ids[i].Hex) {
-			continue // never packed
-		}
-		return fmt.Errorf("%w: layer %s", fs.ErrNotExist, l.Digest)
 	}
-	return err
+	return nil
 }
 
 // changeIndex replaces index.json by what change makes of it.

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -112,17 +114,44 @@ func present(root disk, diffID v1.Hash, o layer.Options) (bool, error) {
 	return true, nil
 }
 
+// maxRecord bounds a record: 256 skipped things with the longest names there are.
+const maxRecord = 8 << 20
+
 // readRecord reads the completion record of a layer, and reports whether the layer is there.
 func readRecord(root disk, diffID v1.Hash) (record, bool) {
-	var r record
 	f, err := root.Open("layers/" + diffID.Hex + "/record.json")
 	if err != nil {
-		return r, false
+		return record{}, false
 	}
 	defer f.Close()
-	err = json.NewDecoder(io.LimitReader(f, 8<<20)).Decode(&r)
+	b, err := io.ReadAll(io.LimitReader(f, maxRecord))
+	if err != nil {
+		return record{}, false
+	}
+	r, err := decodeRecord(b)
 	return r, err == nil && r.DiffID == diffID && isDir(root, "layers/"+diffID.Hex+"/fs")
 }
+
+// encode makes a line of JSON with its digest, another JSON value, on a line behind it: nothing else would tell a record
+// that was damaged on the disk.
+func (r record) encode() ([]byte, error) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, "%s\n%q\n", b, sumOf(b)), nil
+}
+
+func decodeRecord(b []byte) (record, error) {
+	var r record
+	line, sum, _ := bytes.Cut(b, []byte("\n"))
+	if string(sum) != fmt.Sprintf("%q\n", sumOf(line)) {
+		return r, ErrDigest
+	}
+	return r, json.Unmarshal(line, &r)
+}
+
+func sumOf(b []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(b)) }
 
 // unpack makes layer/fs and layer/record.json in the stage, and waits until both are on the disk.
 func unpack(ctx context.Context, st *stage, diffID v1.Hash, open func() (io.ReadCloser, error), o layer.Options) error {
@@ -150,7 +179,7 @@ func unpack(ctx context.Context, st *stage, diffID v1.Hash, open func() (io.Read
 	if err := st.root.SyncAll(st.path); err != nil {
 		return err
 	}
-	b, err := json.Marshal(record{DiffID: diffID, UserXattr: o.UserXattr, Owners: owners(o), Stats: stats})
+	b, err := record{DiffID: diffID, UserXattr: o.UserXattr, Owners: owners(o), Stats: stats}.encode()
 	if err != nil {
 		return err
 	}

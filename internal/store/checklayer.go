@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/caisson-go/caisson/internal/layer"
+)
+
+// unpacked compares every unpacked layer with its blob.
+func (c *checker) unpacked() error {
+	if !layer.Supported {
+		return nil
+	}
+	return eachName(c.root, "layers", func(name string) error {
+		h := v1.Hash{Algorithm: "sha256", Hex: name}
+		if checkHash(h) != nil {
+			return c.ctx.Err()
+		}
+		r, ok := readRecord(c.root, h)
+		switch {
+		case !isDir(c.root, "layers/"+name):
+			return nil // gone
+		case !ok:
+			return c.report(Problem{Kind: ProblemLayer, Object: h, What: "its record is damaged or missing", Pull: len(c.names[h]) > 0})
+		}
+		return c.layer(h, r)
+	})
+}
+
+// layer compares a layer with the first of its blobs that is good.
+func (c *checker) layer(h v1.Hash, r record) error {
+	for _, p := range c.layers[h] {
+		if c.seen[p.blob] {
+			continue // damaged itself
+		}
+		done, err := c.compare(h, r, p)
+		if done || err != nil {
+			return err
+		}
+	}
+	return c.ctx.Err() // no image has it, or not in a form that can be read here
+}
+
+// compare reports whether the layer could be compared with that blob.
+func (c *checker) compare(h v1.Hash, r record, p packedLayer) (bool, error) {
+	stream, err := c.open(p)
+	if err != nil || stream == nil {
+		return false, nil // the blob was verified: it is of another kind than its media type says
+	}
+	defer stream.Close()
+	dir, err := c.root.Open("layers/" + h.Hex + "/fs")
+	if err != nil {
+		return false, nil // gone
+	}
+	defer dir.Close()
+	sum := sha256.New()
+	got, err := layer.Compare(c.ctx, dir, io.TeeReader(stream, sum), c.options(r), r.Stats)
+	if c.ctx.Err() != nil {
+		return false, c.ctx.Err()
+	}
+	if err == nil && !matches(sum, h) {
+		return false, nil // the blob of another layer, by the fault of a manifest
+	}
+	if _, still := readRecord(c.root, h); !still {
+		return true, nil // removed while it was being compared
+	}
+	if err != nil {
+		return true, c.report(Problem{Kind: ProblemLayer, Object: h, What: err.Error(), Pull: true})
+	}
+	if n := len(got.Differences); n > 0 {
+		d := got.Differences[0]
+		what := fmt.Sprintf("%.300q %s", d.Path, d.What)
+		if n > 1 {
+			what += fmt.Sprintf(" (and %d more differences)", n-1)
+		}
+		return true, c.report(Problem{Kind: ProblemLayer, Object: h, What: what, Pull: true})
+	}
+	return true, nil
+}
+
+// open opens the tar stream in a blob; nil if there is no way to.
+func (c *checker) open(p packedLayer) (io.ReadCloser, error) {
+	f, err := openBlob(c.root, p.blob)
+	if err != nil {
+		return nil, err
+	}
+	plain := p.mt == types.OCIUncompressedLayer || p.mt == types.DockerUncompressedLayer || p.mt == types.OCIUncompressedRestrictedLayer
+	switch {
+	case c.o.Decompress != nil:
+		return c.o.Decompress(p.mt, f)
+	case plain:
+		return f, nil
+	}
+	return nil, f.Close()
+}
+
+// options are those that the layer was unpacked with.
+func (c *checker) options(r record) layer.Options {
+	o := c.o.Layer
+	o.UserXattr, o.IgnoreOwners = r.UserXattr, r.Owners == "squashed"
+	if r.Owners != "mapped" {
+		o.Owner = nil
+	}
+	return o
+}
+
+// Repair removes what a check has found to be damaged, so that pulling the image again makes it anew. It looks again
+// first: what is whole is not removed. Of an index.json that can not be read, a new one is made with all images that
+// are there, without their names.
+//
+// Errors: *Error around ErrInUse (a damaged layer of a running container), ctx.Err(), the errno.
+func (s *Store) Repair(ctx context.Context, p Problem) error {
+	var err error
+	switch p.Kind {
+	case ProblemIndex:
+		err = s.repairIndex(ctx)
+	case ProblemBlob:
+		if err = s.CheckBlob(ctx, p.Object); errors.Is(err, ErrDigest) {
+			err = nil
+		}
+	case ProblemLayer:
+		err = s.repairLayer(ctx, p.Object)
+	}
+	return wrap("repair", p.Object.String(), err)
+}
+
+func (s *Store) repairLayer(ctx context.Context, diffID v1.Hash) error {
+	root, err := s.update(ctx)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	c := &collector{root: root}
+	if err := s.takeLayer(ctx, c, diffID); err != nil {
+		return err
+	}
+	return c.empty()
+}
+
+// takeLayer moves a layer away while nobody else writes or begins to use it.
+func (s *Store) takeLayer(ctx context.Context, c *collector, diffID v1.Hash) error {
+	if err := checkHash(diffID); err != nil {
+		return err
+	}
+	release, err := lockAlone(ctx, c.root)
+	if err != nil {
+		return err
+	}
+	defer release()
+	v, err := s.look(c.root)
+	if err != nil {
+		return err
+	}
+	for _, d := range v.index.Manifests {
+		r := newReach()
+		_ = r.add(c.root, d.Digest, true)
+		if !r.layers[diffID] {
+			continue
+		}
+		leaves, _ := v.leaves(d)
+		for _, m := range leaves {
+			if inUse(c.root, m.Digest) {
+				return inUseError(c.root, m.Digest)
+			}
+		}
+	}
+	return c.take("layers/" + diffID.Hex)
+}
