@@ -7,6 +7,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/caisson-go/caisson/internal/registry"
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -150,7 +151,7 @@ func agrees(c contents, list *v1.Manifest) bool {
 		return false
 	}
 	for i, l := range list.Layers {
-		if p, ok := packingOf(l.MediaType); ok && p == plain && l.Digest != config.RootFS.DiffIDs[i] {
+		if plain, err := registry.IsPlain(l.MediaType); err == nil && plain && l.Digest != config.RootFS.DiffIDs[i] {
 			return false
 		}
 	}

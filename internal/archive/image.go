@@ -8,6 +8,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/caisson-go/caisson/internal/registry"
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -136,7 +137,7 @@ func runnable(m *v1.Manifest) bool {
 		return false
 	}
 	for _, l := range m.Layers {
-		if _, ok := packingOf(l.MediaType); !ok {
+		if _, err := registry.IsPlain(l.MediaType); err != nil {
 			return false
 		}
 	}

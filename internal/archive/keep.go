@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/caisson-go/caisson/internal/layer"
+	"github.com/caisson-go/caisson/internal/registry"
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -99,13 +100,11 @@ func unpackLayer(ctx context.Context, s *store.Store, c contents, j job, left *a
 		if err != nil {
 			return nil, err
 		}
-		p, _ := packingOf(j.d.MediaType)
-		u, err := unpack(p, rc)
+		u, err := registry.Decompress(j.d.MediaType, rc)
 		if err != nil {
-			rc.Close()
 			return nil, err
 		}
-		return &layerReader{u, rc, left}, nil
+		return &layerReader{u, left}, nil
 	}
 	opened := false
 	if layer.Supported {
@@ -137,24 +136,17 @@ func verify(ctx context.Context, open func() (io.ReadCloser, error), diffID v1.H
 
 // layerReader is an unpacked layer, which takes from what all layers may have together.
 type layerReader struct {
-	u    *unpacked
-	blob io.Closer
+	io.ReadCloser
 	left *atomic.Int64
 }
 
 // Read stops when the layers have had their share.
 func (l *layerReader) Read(p []byte) (int, error) {
-	n, err := l.u.Read(p)
+	n, err := l.ReadCloser.Read(p)
 	if l.left.Add(-int64(n)) < 0 {
 		return 0, fmt.Errorf("%w: the unpacked layers", ErrTooLarge)
 	}
 	return n, err
-}
-
-// Close closes the decoder and the blob.
-func (l *layerReader) Close() error {
-	l.u.close()
-	return l.blob.Close()
 }
 
 // register makes the images visible, all at once.

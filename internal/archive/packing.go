@@ -6,10 +6,11 @@ import (
 	"compress/bzip2"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
+
+	"github.com/caisson-go/caisson/internal/registry"
 )
 
 // packing is how a tar stream is compressed.
@@ -20,33 +21,10 @@ const (
 	gzipped
 	zstandard
 	bzipped
-	unknownPacking
+	unread
 )
 
-const (
-	// maxWindow bounds the memory of a zstd decoder, as pulling does.
-	maxWindow = 32 << 20
-
-	// A stream may grow this much in any case, and beyond that by this factor: gzip can not exceed 1032.
-	freeGrowth = 1 << 30
-	maxRatio   = 1100
-)
-
-// packingOf reads the media type of a layer; ok is false for what is no layer.
-func packingOf(mt types.MediaType) (p packing, ok bool) {
-	switch mt {
-	case types.OCIUncompressedLayer, types.OCIUncompressedRestrictedLayer, types.DockerUncompressedLayer:
-		return plain, true
-	case types.OCILayer, types.OCIRestrictedLayer, types.DockerLayer, types.DockerForeignLayer:
-		return gzipped, true
-	case types.OCILayerZStd, "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
-		"application/vnd.docker.image.rootfs.diff.tar.zstd":
-		return zstandard, true
-	}
-	return plain, false
-}
-
-// mediaType is packingOf the other way round, for layers that come without one.
+// mediaType is that of a layer packed so. There is none for bzip2.
 func (p packing) mediaType() types.MediaType {
 	switch p {
 	case gzipped:
@@ -56,6 +34,9 @@ func (p packing) mediaType() types.MediaType {
 	}
 	return types.OCIUncompressedLayer
 }
+
+// isZstd reads the media type of a layer.
+func isZstd(mt types.MediaType) bool { return strings.HasSuffix(string(mt), "zstd") }
 
 // sniff recognises the packing by the first bytes.
 func sniff(head []byte) (packing, error) {
@@ -67,54 +48,32 @@ func sniff(head []byte) (packing, error) {
 		{gzipped, "\x1f\x8b", "gzip"},
 		{zstandard, "\x28\xb5\x2f\xfd", "zstd"},
 		{bzipped, "BZh", "bzip2"},
-		{unknownPacking, "\xfd7zXZ\x00", "xz"},
-		{unknownPacking, "\x04\x22\x4d\x18", "lz4"},
+		{unread, "\xfd7zXZ\x00", "xz"},
+		{unread, "\x04\x22\x4d\x18", "lz4"},
 	} {
-		if bytes.HasPrefix(head, []byte(magic.bytes)) {
-			if magic.p == unknownPacking {
-				return magic.p, fail("", fmt.Errorf("%s: %w", magic.name, ErrCompression), "unpack it first with "+magic.name+" -d, or pack it with gzip or zstd")
-			}
-			return magic.p, nil
+		if !bytes.HasPrefix(head, []byte(magic.bytes)) {
+			continue
 		}
+		if magic.p == unread {
+			return unread, fail("", fmt.Errorf("%s: %w", magic.name, ErrCompression), "unpack it with "+magic.name+" -d first, or pack it with gzip or zstd")
+		}
+		return magic.p, nil
 	}
 	return plain, nil
 }
 
-// unpacked is a decompressed stream that can not grow out of proportion to its source.
-type unpacked struct {
-	r    io.Reader
-	in   *counter
-	done func()
-	n    int64
-}
-
-// unpack decompresses r. The caller calls close on the result; that does not close r.
-func unpack(p packing, r io.Reader) (*unpacked, error) {
-	in := &counter{r: r}
-	u := &unpacked{in: in, r: in}
-	switch p {
-	case gzipped:
-		z, err := gzip.NewReader(bufio.NewReaderSize(in, 64<<10))
-		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
-		}
-		u.r = z
-	case zstandard:
-		// One goroutine less to leak: with a concurrency of 1 decoding happens in Read.
-		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return nil, fmt.Errorf("zstd: %w", err)
-		}
-		u.r, u.done = z, z.Close
-	case bzipped:
-		u.r = bzip2.NewReader(bufio.NewReaderSize(in, 64<<10))
+// unpack decompresses r, without closing it. The caller closes the result. What grows out of proportion ends with
+// ErrTooLarge.
+func unpack(p packing, r io.Reader) (io.ReadCloser, error) {
+	if p == bzipped {
+		in := &counter{r: r}
+		return io.NopCloser(&proportion{r: bzip2.NewReader(bufio.NewReaderSize(in, 64<<10)), in: in}), nil
 	}
-	return u, nil
+	return registry.Decompress(p.mediaType(), io.NopCloser(r))
 }
 
 // unpackAny decompresses r by its first bytes.
-func unpackAny(r io.Reader) (*unpacked, packing, error) {
+func unpackAny(r io.Reader) (io.ReadCloser, packing, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	head, err := b.Peek(6)
 	if err != nil && err != io.EOF {
@@ -128,21 +87,27 @@ func unpackAny(r io.Reader) (*unpacked, packing, error) {
 	return u, p, err
 }
 
-// Read stops when the content has grown out of proportion.
-func (u *unpacked) Read(p []byte) (int, error) {
-	n, err := u.r.Read(p)
-	u.n += int64(n)
-	if u.n > freeGrowth && u.n/maxRatio > u.in.n {
-		return 0, fmt.Errorf("%w: %d bytes from %d", ErrTooLarge, u.n, u.in.n)
-	}
-	return n, err
+// A stream may grow this much in any case, and beyond that by this factor. It is what layers may; 900 KB of zeros have
+// 45 bytes in bzip2.
+const (
+	freeGrowth = 1 << 30
+	maxRatio   = 1100
+)
+
+// proportion is an unpacked stream that can not grow without bound.
+type proportion struct {
+	r  io.Reader
+	in *counter
+	n  int64
 }
 
-// close gives the decoder back.
-func (u *unpacked) close() {
-	if u.done != nil {
-		u.done()
+// Read stops when the content has grown out of proportion.
+func (p *proportion) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	if p.n += int64(n); p.n > freeGrowth && p.n/maxRatio > p.in.n {
+		return 0, fmt.Errorf("%w: %d bytes from %d", ErrTooLarge, p.n, p.in.n)
 	}
+	return n, err
 }
 
 // counter counts what is read.
@@ -152,8 +117,8 @@ type counter struct {
 }
 
 // Read counts.
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
 	c.n += int64(n)
 	return n, err
 }

@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/caisson-go/caisson/internal/registry"
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -25,10 +26,7 @@ func (o *outgoing) unpackZstd(ctx context.Context, want v1.Platform) error {
 	for _, it := range o.items {
 		p := it.img.choose(want)
 		for i, d := range p.m.Layers {
-			if how, _ := packingOf(d.MediaType); how != zstandard {
-				continue
-			}
-			if _, ok := o.plain[d.Digest]; ok {
+			if _, ok := o.plain[d.Digest]; ok || !isZstd(d.MediaType) {
 				continue
 			}
 			l := plainLayer{blob: d, diffID: p.c.RootFS.DiffIDs[i]}
@@ -62,12 +60,11 @@ func (s stored) unpackTo(ctx context.Context, w io.Writer, l plainLayer) (int64,
 	if err != nil {
 		return 0, err
 	}
-	defer rc.Close()
-	u, err := unpack(zstandard, rc)
+	u, err := registry.Decompress(l.blob.MediaType, rc)
 	if err != nil {
 		return 0, err
 	}
-	defer u.close()
+	defer u.Close() // and the blob
 	h := newHashed(ctx, &io.LimitedReader{R: u, N: 2*store.MaxBlob + 1})
 	n, err := io.Copy(w, h)
 	switch {

@@ -70,7 +70,7 @@ func read(ctx context.Context, r io.Reader, in *store.Intake, l Limits) (*scan, 
 	if err != nil {
 		return nil, err
 	}
-	defer u.close()
+	defer u.Close()
 	tr := tar.NewReader(u)
 	for n := 0; ; n++ {
 		h, err := tr.Next()

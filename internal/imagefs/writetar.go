@@ -1,0 +1,227 @@
+package imagefs
+
+import (
+	"archive/tar"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+)
+
+// WriteTar writes the image as one tar file, its whiteouts applied: the directories, links and devices in the order of
+// their names, then the contents in the order of the layers. So each layer is read once, forwards, beside the once for
+// the index, and however large the files are, memory is that of the index and of the names. The same image gives the
+// same bytes. Of several names of a file the first in order has the content. Attributes that overlayfs, or the host's
+// security modules, would take for their own are left out, as they are when layers are unpacked.
+//
+// Errors: *Error, the error of w, ctx.Err(). After an error the file ends too early.
+func (f *FS) WriteTar(ctx context.Context, w io.Writer) error {
+	root, err := f.tree(ctx)
+	if err != nil {
+		return err
+	}
+	t := &tarOut{ctx: ctx, w: tar.NewWriter(w), first: map[*node]string{}, buf: make([]byte, 128<<10)}
+	if err := t.tree(root, ""); err != nil {
+		return err
+	}
+	slices.SortFunc(t.files, func(a, b named) int {
+		return cmp.Or(cmp.Compare(a.node.layer, b.node.layer), cmp.Compare(a.node.at, b.node.at), strings.Compare(a.name, b.name))
+	})
+	in := &forwards{fsys: f}
+	if err := errors.Join(t.contents(in), in.close()); err != nil {
+		return err
+	}
+	return t.w.Close()
+}
+
+// named is a file under one of its names.
+type named struct {
+	node *node
+	name string
+}
+
+// tarOut is a tar file that is being written.
+type tarOut struct {
+	ctx   context.Context
+	w     *tar.Writer
+	first map[*node]string // the names under which things without content were written
+	files []named
+	buf   []byte
+}
+
+// tree writes what has no content, and lists what has.
+func (t *tarOut) tree(n *node, name string) error {
+	if err := t.ctx.Err(); err != nil {
+		return err
+	}
+	switch {
+	case n.isDir():
+		return t.directory(n, name)
+	case n.mode.IsRegular():
+		t.files = append(t.files, named{n, name})
+		return nil
+	}
+	if first, ok := t.first[n]; ok {
+		return t.link(n, name, first)
+	}
+	t.first[n] = name
+	return t.header(n, name)
+}
+
+func (t *tarOut) directory(n *node, name string) error {
+	self := name
+	if name == "" {
+		self = "."
+	} else {
+		name += "/"
+	}
+	if err := t.header(n, self); err != nil {
+		return err
+	}
+	for _, c := range n.dir.list {
+		if err := t.tree(c.node, name+c.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// contents writes the regular files. The names of one follow each other.
+func (t *tarOut) contents(in *forwards) error {
+	var first named
+	for _, f := range t.files {
+		err := t.ctx.Err()
+		switch {
+		case err != nil:
+		case f.node == first.node:
+			err = t.link(f.node, f.name, first.name)
+		default:
+			first = f
+			err = t.content(f, in)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tarOut) content(f named, in *forwards) error {
+	if err := t.header(f.node, f.name); err != nil {
+		return err
+	}
+	if f.node.size == 0 {
+		return nil
+	}
+	r, err := in.open(f.node)
+	if err == nil {
+		src := &remembering{r: r}
+		var n int64
+		n, err = io.CopyBuffer(struct{ io.Writer }{t.w}, io.LimitReader(src, f.node.size), t.buf)
+		if err != nil && src.err == nil {
+			return err // of the writer
+		}
+		if err == nil && n < f.node.size {
+			err = io.ErrUnexpectedEOF // the blob is not what was indexed
+		}
+	}
+	if err != nil {
+		return &Error{Layer: in.fsys.layers[f.node.layer].Name, Entry: f.name, Err: err}
+	}
+	return nil
+}
+
+// remembering remembers its error, which is told from that of the writer by it.
+type remembering struct {
+	r   io.Reader
+	err error
+}
+
+// Read reads on.
+func (s *remembering) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+// header writes the header of a file that is not a link to another.
+func (t *tarOut) header(n *node, name string) error {
+	h := n.header(name)
+	h.Format = tar.FormatPAX // the others have no parts of seconds
+	for key := range h.PAXRecords {
+		if !portable(strings.TrimPrefix(key, paxXattr)) {
+			delete(h.PAXRecords, key)
+		}
+	}
+	return t.w.WriteHeader(h)
+}
+
+// link writes another name of a file.
+func (t *tarOut) link(n *node, name, to string) error {
+	return t.w.WriteHeader(&tar.Header{
+		Typeflag: tar.TypeLink, Name: name, Linkname: to, Mode: tarMode(n.mode), ModTime: n.modTime(), Format: tar.FormatPAX,
+		Uid: n.owner.uid, Gid: n.owner.gid, Uname: n.owner.uname, Gname: n.owner.gname,
+	})
+}
+
+// portable reports an attribute that is the image's and not the host's.
+func portable(name string) bool {
+	switch name {
+	case "security.capability", "system.posix_acl_access", "system.posix_acl_default":
+		return true
+	}
+	return strings.HasPrefix(name, "user.") && !strings.HasPrefix(name, "user.overlay.")
+}
+
+// forwards reads files in the order of the layers, with one layer open at a time.
+type forwards struct {
+	fsys  *FS
+	layer int32
+	in    io.ReadCloser // a *plain or a *cursor
+}
+
+// open goes to the content of a file, which must not lie before that of the last one.
+func (s *forwards) open(n *node) (io.Reader, error) {
+	if s.in != nil && s.layer != n.layer {
+		if err := s.close(); err != nil {
+			return nil, err
+		}
+	}
+	if s.in == nil {
+		in, err := openStream(&s.fsys.layers[n.layer])
+		if err != nil {
+			return nil, err
+		}
+		s.in, s.layer = in, n.layer
+	}
+	if err := s.seek(n.at); err != nil {
+		return nil, err
+	}
+	if !n.is(hasHoles) {
+		return s.in, nil
+	}
+	tr := tar.NewReader(s.in) // reads whole blocks and no further
+	_, err := tr.Next()
+	return tr, err
+}
+
+func (s *forwards) seek(pos int64) error {
+	if c, ok := s.in.(*cursor); ok {
+		return c.skip(pos)
+	}
+	_, err := s.in.(io.Seeker).Seek(pos, io.SeekStart)
+	return err
+}
+
+func (s *forwards) close() error {
+	if s.in == nil {
+		return nil
+	}
+	in := s.in
+	s.in = nil
+	return in.Close()
+}
