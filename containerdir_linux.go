@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"github.com/caisson-go/caisson/internal/layer"
-	"github.com/caisson-go/caisson/internal/plan"
 	"github.com/caisson-go/caisson/internal/proxy"
 	"github.com/caisson-go/caisson/internal/sys"
 	"github.com/caisson-go/caisson/internal/tape"
@@ -221,18 +220,8 @@ func empty(dir *os.File) error {
 // removeByProxy removes a tree with the rights of a user namespace as the containers' was: a process in
 // one does what this program asks of it.
 func removeByProxy(sup *Support, parent *os.File, name string) error {
-	o := proxy.Options{Name: "caisson-remove", Files: []*os.File{parent}}
 	r := request{spec: &Spec{}, support: sup}
-	user, err := r.userNamespace()
-	if err != nil {
-		return err
-	}
-	o.Enter = func(t *tape.Tape) { plan.EnterUser(t, &user) }
-	if user.Mode == plan.UserRanges {
-		o.Map = func(pid int) error { return (&startup{support: sup}).writeMaps(pid) }
-		o.Prelude = func(t *tape.Tape) { t.Setresgid(0); t.Setresuid(0) }
-	}
-	p, err := proxy.Start(o)
+	p, err := r.userProxy("caisson-remove", parent)
 	if err != nil {
 		return err
 	}

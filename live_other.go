@@ -39,9 +39,12 @@ func (l *live) stop(context.Context) error                { return errNotLinux }
 func (l *live) close() error                              { return nil }
 func (l *live) cgroup() *Cgroup                           { return nil }
 
-func (l *live) snapshot(context.Context) (*Snapshot, error)       { return nil, errNotLinux }
-func (l *live) diff(context.Context, func(Change) bool) error     { return errNotLinux }
-func (l *live) export(context.Context, io.Writer) error           { return errNotLinux }
+func (l *live) snapshot(context.Context) (*Snapshot, error)   { return nil, errNotLinux }
+func (l *live) diff(context.Context, func(Change) bool) error { return errNotLinux }
+func (l *live) export(context.Context, io.Writer) error       { return errNotLinux }
+func (l *live) commit(context.Context, string, *CommitOptions) (*Image, error) {
+	return nil, errNotLinux
+}
 func (l *live) restart(context.Context, *Snapshot) (*live, error) { return l, errNotLinux }
 func (e *Engine) openSnapshot(string) (*Snapshot, error)          { return nil, errNotLinux }
 func (e *Engine) removeSnapshot(string) error                     { return errNotLinux }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caisson-go/caisson/internal/changes"
 	"github.com/caisson-go/caisson/internal/plan"
+	"github.com/caisson-go/caisson/internal/proxy"
 )
 
 // withTree hands over the container's root filesystem as directories of the host, which nobody takes away meanwhile.
@@ -50,9 +51,8 @@ func (l *live) tree(open *undo) (*changes.Tree, error) {
 	}
 	t := &changes.Tree{UserXattr: user.Mode != plan.UserHost, Made: r.madeForMounts()}
 	lower := append([]string{r.root.MountPoints}, r.root.Lower...)
-	snapshots := filepath.Join(filepath.Dir(filepath.Dir(r.dir)), "snapshots")
 	for _, id := range l.kept {
-		lower = append(lower, filepath.Join(snapshots, id, "fs"))
+		lower = append(lower, filepath.Join(l.snapshotsDir(), id, "fs"))
 	}
 	for _, dir := range lower {
 		f, err := os.Open(dir)
@@ -67,6 +67,11 @@ func (l *live) tree(open *undo) (*changes.Tree, error) {
 	}
 	open.push(t.Upper.Close)
 	return t, l.readable(t, &user, open)
+}
+
+// snapshotsDir is the directory of the engine's snapshots.
+func (l *live) snapshotsDir() string {
+	return filepath.Join(filepath.Dir(filepath.Dir(l.request.dir)), "snapshots")
 }
 
 // madeForMounts are the paths that a start makes in the writable layer, if the image lacks them, for mounts to stand on,
@@ -95,16 +100,9 @@ func (l *live) readable(t *changes.Tree, user *plan.UserNamespace, open *undo) e
 	if user.Mode == plan.UserHost {
 		return nil
 	}
-	uid, gid := os.Geteuid(), os.Getegid()
-	t.Owner = func(u, g int) (int, int, error) {
-		if u == uid {
-			u = 0
-		}
-		if g == gid {
-			g = 0
-		}
-		return u, g, nil
-	}
+	f := &changes.Fallback{Start: func() (*proxy.Proxy, error) { return l.request.userProxy("caisson-read") }}
+	open.push(func() error { f.Close(); return nil })
+	t.Opener, t.Owner = f, l.request.support.inside(user)
 	return nil
 }
 

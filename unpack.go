@@ -3,10 +3,8 @@ package caisson
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/caisson-go/caisson/internal/layer"
-	"github.com/caisson-go/caisson/internal/registry"
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -24,14 +22,7 @@ func (e *Engine) unpacked(ctx context.Context, img *Image) (*Image, error) {
 		return e.resolve(img.String(), img.id, "it has been removed; pull it again")
 	}
 	for i, d := range img.stored.Manifest.Layers {
-		open := func() (io.ReadCloser, error) {
-			blob, err := s.Blob(d.Digest)
-			if err != nil {
-				return nil, err
-			}
-			return registry.Decompress(d.MediaType, blob)
-		}
-		if err := s.PutLayer(ctx, img.stored.Config.RootFS.DiffIDs[i], open, e.layerOptions()); err != nil {
+		if err := e.unpackLayer(ctx, s, d, img.stored.Config.RootFS.DiffIDs[i]); err != nil {
 			return nil, imageError("unpack", img.String(), err)
 		}
 	}

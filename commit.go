@@ -1,0 +1,44 @@
+package caisson
+
+import (
+	"context"
+)
+
+// CommitOptions refine Commit. The zero value, and nil, are the defaults.
+type CommitOptions struct {
+	Author  string
+	Message string // a comment for the image's history
+
+	// Changes are instructions that change the image's settings, written as in a Dockerfile: CMD, ENTRYPOINT, ENV,
+	// EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR.
+	Changes []string
+
+	// Live lets the container's processes go on meanwhile. What they write may then be missing, or there by half.
+	Live bool
+}
+
+// Commit makes an image of the container: the layers of its image, a layer with what it has changed, and the settings of
+// its image with Changes. Those of the Spec, and what is in mounts, do not go into it. The image has the name ref, which is
+// taken from the image that had it, or none if that is empty. A container that runs stands still meanwhile, as for
+// Snapshot.
+//
+// Of Engine.RootFS the directory becomes the first layer. What a container of a Snapshot was started from becomes a layer
+// too. Sockets are left out.
+//
+// Errors: *Error; errors.ErrUnsupported for Engine.Host, whose writable layer is in memory; ErrNotStarted; ErrClosed;
+// ctx.Err. Source: OCI image-spec, layer.md, config.md.
+func (c *Container) Commit(ctx context.Context, ref string, o *CommitOptions) (*Image, error) {
+	if o == nil {
+		o = &CommitOptions{}
+	}
+	name, err := fullName(ref)
+	if err != nil {
+		return nil, err
+	}
+	l, err := c.life.running()
+	if err != nil {
+		return nil, c.failed("commit", err)
+	}
+	img, err := l.commit(ctx, name, o)
+	return img, c.failed("commit", imageError("commit", ref, err))
+}
