@@ -66,11 +66,22 @@ func (p *puller) fetchDocument(ctx context.Context, id string, want v1.Descripto
 	err := p.c.manifest(ctx, id, func(raw []byte, header string) error {
 		d, err := p.accept(raw, header, want)
 		if err == nil {
-			doc = d
+			err = d.check() // of a mirror that sends rubbish the next one is asked
 		}
+		doc = d
 		return err
 	})
 	return doc, err
+}
+
+// check decodes a manifest or index.
+func (d document) check() error {
+	if d.desc.MediaType.IsIndex() {
+		_, err := store.DecodeIndex(d.raw, d.desc.MediaType)
+		return err
+	}
+	_, err := store.DecodeManifest(d.raw, d.desc.MediaType)
+	return err
 }
 
 // accept checks a document against what is known of it.

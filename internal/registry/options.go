@@ -34,7 +34,8 @@ type Options struct {
 	Policy Policy
 
 	// AllPlatforms fetches every image of an index, not only the one for Platform, and gives the name to the index. Only
-	// the image for Platform is unpacked, if there is one.
+	// the image for Platform is unpacked, if there is one. With Missing, a name that is that of an image in the store is
+	// asked for, as there may be more of it.
 	AllPlatforms bool
 
 	// Offline asks no registry whatever the policy is: what the store has is all there is.

@@ -47,7 +47,7 @@ func local(s *store.Store, r Reference, o *Options) (store.Image, error) {
 		return img, nil
 	}
 	e := &Error{Op: "resolve", Ref: r.String(), Err: err}
-	mend := errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrPlatform) ||
+	mend := errors.Is(err, errFetch) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrPlatform) ||
 		errors.Is(err, store.ErrDigest) || errors.Is(err, store.ErrDocument)
 	switch {
 	case o.Offline:
@@ -64,8 +64,12 @@ func local(s *store.Store, r Reference, o *Options) (store.Image, error) {
 // stored finds a complete image of the store.
 func stored(s *store.Store, r Reference, o *Options) (store.Image, error) {
 	if o.AllPlatforms {
-		if err := complete(s, r.String()); err != nil {
+		d, err := complete(s, r.String())
+		if err != nil {
 			return store.Image{}, err
+		}
+		if !d.MediaType.IsIndex() && o.Policy == Missing && !o.Offline {
+			return store.Image{}, errFetch // it may have been chosen from an index
 		}
 	}
 	return resolve(s, r, o)

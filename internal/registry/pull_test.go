@@ -245,3 +245,10 @@ func TestPullByDigest(t *testing.T) {
 		}
 	}
 }
+
+func removeBlob(t testing.TB, s *store.Store, h v1.Hash) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(s.Dir(), "blobs/sha256", h.Hex)); err != nil {
+		t.Fatal(err)
+	}
+}

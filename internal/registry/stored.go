@@ -53,13 +53,13 @@ func (p *puller) hasName() bool {
 }
 
 // complete fails with fs.ErrNotExist unless all that a name points to is here, the layers packed at least.
-func complete(s *store.Store, name string) error {
+func complete(s *store.Store, name string) (v1.Descriptor, error) {
 	d, err := lookup(s, name)
 	if err != nil {
-		return err
+		return d, err
 	}
 	t := tree{s: s}
-	return t.read(d, 1)
+	return d, t.read(d, 1)
 }
 
 // tree is what a manifest or an index of the store leads to.

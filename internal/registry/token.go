@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -102,13 +101,13 @@ func (a *tokenAsk) read(body io.Reader) error {
 		AccessToken string `json:"access_token"`
 	}
 	if err := json.Unmarshal(b, &answer); err != nil {
-		return fmt.Errorf("the answer of the token server: %w", err)
+		return fmt.Errorf("%w: that of the token server: %w", ErrAnswer, err)
 	}
 	if a.token = answer.Token; a.token == "" {
 		a.token = answer.AccessToken
 	}
 	if a.token == "" {
-		return errors.New("the token server gave no token")
+		return fmt.Errorf("%w: the token server gave no token", ErrAnswer)
 	}
 	return nil
 }
