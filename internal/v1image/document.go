@@ -1,37 +1,13 @@
 package v1image
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/caisson-go/caisson/internal/store"
 )
-
-// document reads a manifest, an index or a configuration of the store, and verifies it.
-func document(s *store.Store, h v1.Hash) ([]byte, error) {
-	blob, err := s.Blob(h)
-	if err != nil {
-		return nil, err
-	}
-	defer blob.Close()
-	b, err := io.ReadAll(io.LimitReader(blob, store.MaxDocument+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > store.MaxDocument {
-		return nil, fmt.Errorf("%w: %d bytes are", store.ErrTooLarge, store.MaxDocument)
-	}
-	got, _, err := v1.SHA256(bytes.NewReader(b))
-	if err == nil && got != h {
-		err = store.ErrDigest
-	}
-	return b, err
-}
 
 // MediaType is the media type that a manifest or index has by itself: what it says, or if it does not, as the OCI
 // specification allows, the OCI type of its kind.

@@ -44,6 +44,11 @@ func importNamed(ctx context.Context, s *store.Store, ref string, o *layer.Optio
 	if o != nil {
 		in.o = *o
 	}
+	done, err := s.Begin(ctx) // until there is a name, nothing else keeps the blobs
+	if err != nil {
+		return v1.Descriptor{}, wrap("import", ref, err)
+	}
+	defer done()
 	desc, err := do(in)
 	if err == nil && !named(name.String(), desc.Digest) {
 		err = fmt.Errorf("%w: the name has another than %s", store.ErrDigest, desc.Digest)

@@ -79,13 +79,13 @@ func (in *importer) member(ctx context.Context, x v1.ImageIndex, d v1.Descriptor
 		if err != nil {
 			return v1.Descriptor{}, err
 		}
-		return in.image(ctx, img, runsHere(d.Platform))
+		return in.image(ctx, img, RunsHere(d.Platform))
 	}
 	return v1.Descriptor{}, fmt.Errorf("%w %.100q", registry.ErrMediaType, d.MediaType)
 }
 
-// runsHere reports whether an image for the platform is one to unpack.
-func runsHere(p *v1.Platform) bool {
+// RunsHere reports whether an image for the platform is one to unpack on this machine.
+func RunsHere(p *v1.Platform) bool {
 	return p != nil && p.OS == "linux" && p.Architecture == runtime.GOARCH
 }
 

@@ -26,7 +26,7 @@ func View(s *store.Store, digest v1.Hash) (v1.Image, error) {
 }
 
 func view(s *store.Store, digest v1.Hash) (*image, error) {
-	raw, err := document(s, digest)
+	raw, err := s.Document(digest)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func view(s *store.Store, digest v1.Hash) (*image, error) {
 	if img.m, err = store.DecodeManifest(raw, mt); err != nil {
 		return nil, err
 	}
-	if img.rawConfig, err = document(s, img.m.Config.Digest); err != nil {
+	if img.rawConfig, err = s.Document(img.m.Config.Digest); err != nil {
 		return nil, err
 	}
 	if img.c, err = store.DecodeConfig(img.rawConfig, len(img.m.Layers)); err != nil {

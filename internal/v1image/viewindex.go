@@ -24,7 +24,7 @@ func ViewIndex(s *store.Store, digest v1.Hash) (v1.ImageIndex, error) {
 }
 
 func viewIndex(s *store.Store, digest v1.Hash) (*index, error) {
-	raw, err := document(s, digest)
+	raw, err := s.Document(digest)
 	if err != nil {
 		return nil, err
 	}

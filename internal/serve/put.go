@@ -1,0 +1,249 @@
+package serve
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/caisson-go/caisson/internal/layer"
+	"github.com/caisson-go/caisson/internal/registry"
+	"github.com/caisson-go/caisson/internal/store"
+	"github.com/caisson-go/caisson/internal/v1image"
+)
+
+// putManifest takes a manifest or index whose parts are all there, and gives it its name; distribution specification,
+// "Pushing Manifests". One that is pushed by its digest gets a name with that digest, which keeps it, until an index of
+// the repository does.
+func (h *Handler) putManifest(w http.ResponseWriter, r *http.Request, to route) *answer {
+	own, a := h.pushTo(r, to.repo)
+	if a != nil {
+		return a
+	}
+	leave, err := h.lease.enter(r.Context())
+	if err != nil {
+		return failed(err)
+	}
+	defer leave()
+	p := &pushed{h: h, own: own}
+	if a := p.read(r, to); a != nil {
+		return a
+	}
+	if a := p.check(r); a != nil {
+		return a
+	}
+	if err := p.keep(r.Context(), to); err != nil {
+		return failed(err)
+	}
+	h.o.Logger.Info("pushed to the registry", "image", p.name(to), "digest", p.desc.Digest.String())
+	if p.subject != nil {
+		w.Header().Set("OCI-Subject", p.subject.Digest.String())
+	}
+	w.Header().Set("Location", "/v2/"+to.repo+"/manifests/"+p.desc.Digest.String())
+	w.Header().Set("Docker-Content-Digest", p.desc.Digest.String())
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusCreated)
+	return nil
+}
+
+// pushed is a manifest or index on its way in.
+type pushed struct {
+	h       *Handler
+	own     string // the repository's name in the store
+	raw     []byte
+	desc    v1.Descriptor
+	doc     document
+	subject *v1.Descriptor
+	config  *v1.ConfigFile // of an image
+}
+
+// name is what it will be called.
+func (p *pushed) name(to route) string {
+	if to.tag != "" {
+		return p.own + ":" + to.tag
+	}
+	return p.own + "@" + p.desc.Digest.String()
+}
+
+// read reads the document of a request strictly.
+func (p *pushed) read(r *http.Request, to route) *answer {
+	if r.ContentLength > store.MaxDocument {
+		return failed(store.ErrTooLarge)
+	}
+	raw, err := io.ReadAll(io.LimitReader(r.Body, store.MaxDocument+1))
+	if err != nil {
+		return refuse(http.StatusBadRequest, manifestInvalid, "the request broke off")
+	}
+	if len(raw) > store.MaxDocument {
+		return failed(store.ErrTooLarge)
+	}
+	mt, a := mediaTypeOf(r, raw)
+	if a != nil {
+		return a
+	}
+	digest, size, err := v1.SHA256(bytes.NewReader(raw))
+	if err != nil {
+		return failed(err)
+	}
+	if to.tag == "" && digest != to.digest {
+		return refuse(http.StatusBadRequest, digestInvalid, "the manifest has the digest %s", digest)
+	}
+	p.raw, p.desc, p.doc.raw = raw, v1.Descriptor{MediaType: mt, Digest: digest, Size: size}, raw
+	if mt.IsIndex() {
+		if p.doc.index, err = store.DecodeIndex(raw, mt); err == nil {
+			p.subject = p.doc.index.Subject
+		}
+	} else if p.doc.manifest, err = store.DecodeManifest(raw, mt); err == nil {
+		p.subject = p.doc.manifest.Subject
+	}
+	if err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
+// mediaTypeOf is the type that a request gives its document, or if it gives none the document itself.
+func mediaTypeOf(r *http.Request, raw []byte) (types.MediaType, *answer) {
+	if said := r.Header.Get("Content-Type"); said != "" {
+		mt, _, err := mime.ParseMediaType(said)
+		if t := types.MediaType(mt); err == nil && (t.IsImage() || t.IsIndex()) {
+			return t, nil
+		}
+		return "", refuse(http.StatusBadRequest, manifestInvalid, "media type %.100q is neither a manifest's nor an index's", said)
+	}
+	mt, err := v1image.MediaType(raw)
+	if err != nil {
+		return "", failed(err)
+	}
+	return mt, nil
+}
+
+// check refuses a document of which a part is not here, or not for the client to see.
+func (p *pushed) check(r *http.Request) *answer {
+	if x := p.doc.index; x != nil {
+		return p.parts(r, x.Manifests)
+	}
+	m := p.doc.manifest
+	if a := p.parts(r, append([]v1.Descriptor{m.Config}, m.Layers...)); a != nil {
+		return a
+	}
+	raw, err := p.h.s.Document(m.Config.Digest)
+	if err == nil {
+		p.config, err = store.DecodeConfig(raw, len(m.Layers))
+	}
+	if err != nil {
+		a := failed(err)
+		if a.code == manifestInvalid {
+			a.message = fmt.Sprintf("only images are kept here: configuration: %.400s", err)
+		}
+		return a
+	}
+	return nil
+}
+
+// parts checks that each part is there, of its size, and one of the repository's if it matters whose it is. A part that
+// is looked for is kept from now on.
+func (p *pushed) parts(r *http.Request, parts []v1.Descriptor) *answer {
+	for _, d := range parts {
+		unknown := refuse(http.StatusBadRequest, manifestBlobUnknown, "%s of %d bytes is not here; push it first", d.Digest, d.Size).
+			detailed(map[string]any{"digest": d.Digest.String(), "size": d.Size})
+		if !p.h.s.HasBlob(d.Digest, d.Size) {
+			return unknown
+		}
+		theirs, err := p.h.theirs(r, p.own, d.Digest)
+		if err != nil {
+			return failed(err)
+		}
+		if !theirs {
+			return unknown
+		}
+	}
+	return nil
+}
+
+// theirs reports whether a client that may push to a repository may put a part into it: one that was pushed or mounted
+// there, or that the client can read anyway. Else a digest would be enough to get at what others have.
+func (h *Handler) theirs(r *http.Request, own string, digest v1.Hash) (bool, error) {
+	if h.o.Auth == nil || h.lease.granted(own, digest) {
+		return true, nil
+	}
+	repo := own[len(h.o.Host)+1:]
+	if h.mayRead(r, repo, digest) == nil {
+		return true, nil
+	}
+	repos, err := h.catalog()
+	if err != nil {
+		return false, err
+	}
+	return h.hasPart(h.stands(repos, repo)[0], digest)
+}
+
+// keep stores the document and names it.
+func (p *pushed) keep(ctx context.Context, to route) error {
+	if p.config != nil {
+		p.desc.Platform = p.config.Platform()
+		if err := p.unpack(ctx, to); err != nil {
+			return err
+		}
+	}
+	if err := p.h.s.PutBlob(ctx, p.desc.Digest, p.desc.Size, bytes.NewReader(p.raw)); err != nil {
+		return err
+	}
+	if err := p.h.s.Tag(ctx, p.name(to), p.desc); err != nil {
+		return err
+	}
+	p.h.lease.grant(p.own, p.desc.Digest)
+	if p.doc.index != nil {
+		return p.untagParts(ctx)
+	}
+	return nil
+}
+
+// untagParts takes the names with a digest from the images of an index, which keeps them now.
+func (p *pushed) untagParts(ctx context.Context) error {
+	repos, err := p.h.catalog()
+	if err != nil {
+		return err
+	}
+	named := map[string]bool{}
+	for _, repo := range repos {
+		if repo.full() == p.own {
+			for _, e := range repo.entries {
+				named[e.ref] = true
+			}
+		}
+	}
+	for _, d := range p.doc.index.Manifests {
+		if name := p.own + "@" + d.Digest.String(); named[name] {
+			if _, err := p.h.s.Remove(ctx, name, store.RemoveOptions{}); unknownIs(manifestUnknown, err) != nil && ctx.Err() != nil {
+				return err // that a name stays does no harm
+			}
+		}
+	}
+	return nil
+}
+
+// unpack unpacks the layers if that is asked for.
+func (p *pushed) unpack(ctx context.Context, to route) error {
+	if !p.h.o.Unpack || !layer.Supported || to.tag == "" || p.desc.Platform != nil && !v1image.RunsHere(p.desc.Platform) {
+		return nil
+	}
+	for i, d := range p.doc.manifest.Layers {
+		err := p.h.s.PutLayer(ctx, p.config.RootFS.DiffIDs[i], func() (io.ReadCloser, error) {
+			blob, err := p.h.s.Blob(d.Digest)
+			if err != nil {
+				return nil, err
+			}
+			return registry.Decompress(d.MediaType, blob)
+		}, *p.h.o.Layer)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
