@@ -97,6 +97,8 @@ func (e *Engine) Load(ctx context.Context, r io.Reader, o *LoadOptions) ([]*Imag
 	if err != nil {
 		return nil, err
 	}
+	layers := e.layerOptions()
+	lo.Layer = &layers
 	s, err := e.images()
 	if err != nil {
 		return nil, err
@@ -144,7 +146,7 @@ func (o *LoadOptions) options() (lo archive.LoadOptions, err error) {
 func archiveError(op string, err error) error {
 	var a *archive.Error
 	if errors.As(err, &a) {
-		return &Error{op, a.Path, registryCause(a.Err), a.Hint}
+		return &Error{op, a.Path, imageCause(a.Err), a.Hint}
 	}
 	return imageError(op, "archive", err)
 }

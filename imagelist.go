@@ -49,7 +49,7 @@ func (e *Engine) Images(ctx context.Context) iter.Seq2[*Image, error] {
 func (i *Image) Tag(ctx context.Context, ref string) error {
 	r, err := registry.Parse(ref)
 	if err != nil {
-		return &Error{"tag", ref, registryCause(err), "write it as name:tag"}
+		return &Error{"tag", ref, imageCause(err), "write it as name:tag"}
 	}
 	now, err := i.current(ctx)
 	if err != nil {
@@ -68,7 +68,7 @@ func (i *Image) Tag(ctx context.Context, ref string) error {
 func (e *Engine) Untag(ctx context.Context, ref string) error {
 	r, err := registry.Parse(ref)
 	if err != nil {
-		return &Error{"untag", ref, registryCause(err), "write it as name:tag"}
+		return &Error{"untag", ref, imageCause(err), "write it as name:tag"}
 	}
 	s, err := e.images()
 	if err != nil {
@@ -182,7 +182,7 @@ func imageError(op, object string, err error) error {
 	case errors.Is(err, store.ErrInUse):
 		return &Error{op, object, inUse{err}, "close its containers and remove its snapshots first"}
 	case errors.As(err, &r):
-		return &Error{op, object, registryCause(r), r.Hint}
+		return &Error{op, object, imageCause(r), r.Hint}
 	case errors.As(err, &s):
 		return &Error{op, object, storeCause(s), s.Hint}
 	}

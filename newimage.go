@@ -135,7 +135,7 @@ func fullName(ref string) (string, error) {
 	}
 	r, err := registry.Parse(ref)
 	if err != nil {
-		return "", &Error{"tag", ref, registryCause(err), "write it as name:tag"}
+		return "", &Error{"tag", ref, imageCause(err), "write it as name:tag"}
 	}
 	return r.String(), nil
 }

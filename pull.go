@@ -105,7 +105,7 @@ func (e *Engine) Image(ctx context.Context, ref string) (*Image, error) {
 	}
 	name, err := e.storeName(ref)
 	if err != nil {
-		return nil, &Error{"image", ref, registryCause(err), "write it as name:tag or name@sha256:..."}
+		return nil, &Error{"image", ref, imageCause(err), "write it as name:tag or name@sha256:..."}
 	}
 	return e.resolve(ref, name, "Engine.Pull gets it")
 }
@@ -120,6 +120,8 @@ func (e *Engine) pullOptions(o *PullOptions) (registry.Options, error) {
 	}
 	ro := e.registryClient(o.Progress)
 	ro.Policy, ro.AllPlatforms, ro.Jobs = policy, o.AllPlatforms, o.Jobs
+	layers := e.layerOptions()
+	ro.Layer = &layers
 	if o.Platform != "" {
 		p, err := v1.ParsePlatform(o.Platform)
 		if err != nil {
@@ -148,7 +150,7 @@ func (e *Engine) registryClient(progress func(Progress)) registry.Options {
 func pullError(ref string, err error) error {
 	var r *registry.Error
 	if errors.As(err, &r) {
-		return &Error{"pull", r.Ref, registryCause(err), r.Hint}
+		return &Error{"pull", r.Ref, imageCause(err), r.Hint}
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -156,8 +158,8 @@ func pullError(ref string, err error) error {
 	return &Error{"pull", ref, err, ""}
 }
 
-// registryCause is what a registry's error is about, without the words that its public form has already.
-func registryCause(err error) error {
+// imageCause is what an error of a registry or the store is about, without the words that its public form has already.
+func imageCause(err error) error {
 	var r *registry.Error
 	if errors.As(err, &r) {
 		err = r.Err
