@@ -80,7 +80,9 @@ func (e *Engine) RegistryHandler(o *RegistryOptions) (*RegistryHandler, error) {
 }
 
 // ServeHTTP answers a request.
-func (h *RegistryHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.handler.ServeHTTP(w, r) }
+func (h *RegistryHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.handler.ServeHTTP(w, r)
+}
 
 // Close drops the uploads in progress, and ends the requests that are sending them. It may be called more than once.
 //
