@@ -19,6 +19,8 @@ type bench struct {
 	rounds int
 	short  bool
 	root   bool // whether this is root, who can run everything
+	given  int  // rounds as the command line has them, or 0
+	pulls  pullOptions
 }
 
 // part is one thing measured, with its own table.
@@ -27,28 +29,41 @@ type part struct {
 	run  func(*bench) error
 }
 
+// onlyIfAsked is a part that takes many minutes and programs that few have, so that it is measured only if it is named.
+const onlyIfAsked = "pull"
+
 func parts() []part {
 	return []part{
 		{"start", (*bench).start}, {"parallel", (*bench).parallel}, {"exec", (*bench).exec},
-		{"memory", (*bench).memory}, {"import", (*bench).importing},
+		{"memory", (*bench).memory}, {"import", (*bench).importing}, {onlyIfAsked, (*bench).pull},
 	}
 }
 
 func main() {
 	short := flag.Bool("short", false, "fewer rounds, for continuous integration")
 	n := flag.Int("n", 0, "rounds; 0 is 40, and 5 with -short")
-	only := flag.String("only", "", "parts to run, separated by commas: start, parallel, exec, memory, import")
+	only := flag.String("only", "", "parts to run, separated by commas: start, parallel, exec, memory, import, and pull, which is not among all of them")
 	work := flag.String("worker", "", "for the command's own use: be a worker in this directory")
 	unified := flag.Bool("unified", false, "for the command's own use: that the worker sees cgroups of version 2 only")
 	resident := flag.Int("resident", 0, "for the command's own use: bytes that the worker keeps resident")
+	var pulls pullOptions
+	flag.StringVar(&pulls.image, "image", "large", "for pull: the image, as internal/testimage names them")
+	flag.StringVar(&pulls.tag, "tag", "gzip", "for pull: the compression, gzip or zstd")
+	flag.StringVar(&pulls.who, "who", "", "for pull: who takes part, separated by commas; empty is everybody")
+	flag.StringVar(&pulls.profile, "cpuprofile", "", "for pull: a file for the processor profile of the library's last pull")
+	into := flag.String("pull-into", "", "for the command's own use: pull into this directory")
+	ref := flag.String("pull-ref", "", "for the command's own use: what to pull")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	var err error
-	if *work != "" {
+	switch {
+	case *work != "":
 		err = serve(ctx, *work, *resident, *unified)
-	} else {
-		err = run(ctx, *short, *n, *only)
+	case *into != "":
+		err = pullInside(ctx, *into, *ref, pulls.profile)
+	default:
+		err = run(ctx, &bench{given: *n, short: *short, pulls: pulls}, *only)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -57,15 +72,15 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, short bool, rounds int, only string) (err error) {
+func run(ctx context.Context, b *bench, only string) (err error) {
 	chosen, err := choose(only)
 	if err != nil {
 		return err
 	}
-	b := &bench{ctx: ctx, rounds: rounds, short: short, root: os.Geteuid() == 0}
+	b.ctx, b.rounds, b.root = ctx, b.given, os.Geteuid() == 0
 	if b.rounds <= 0 {
 		b.rounds = 40
-		if short {
+		if b.short {
 			b.rounds = 5
 		}
 	}
@@ -91,7 +106,7 @@ func run(ctx context.Context, short bool, rounds int, only string) (err error) {
 
 func choose(only string) ([]part, error) {
 	if only == "" {
-		return parts(), nil
+		return slices.DeleteFunc(parts(), func(p part) bool { return p.name == onlyIfAsked }), nil
 	}
 	var chosen []part
 	for name := range strings.SplitSeq(only, ",") {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -74,8 +75,25 @@ func place(name string) (cache, dir string, err error) {
 		return "", "", fmt.Errorf("image %q: %w; there are %s", name, fs.ErrNotExist, strings.Join(Names(), ", "))
 	}
 	cache, err = Cache()
-	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", r))
-	return cache, filepath.Join(cache, name+"-"+hex.EncodeToString(sum[:6])), err
+	return cache, filepath.Join(cache, name+"-"+r.key()), err
+}
+
+// key is a short digest of the recipe.
+func (r recipe) key() string {
+	h := sha256.New()
+	say := func(v ...any) { _, _ = fmt.Fprintf(h, "%q\n", fmt.Sprintln(v...)) } // a hash does not fail
+	for _, p := range r.platforms {
+		say(p.debian, p.oci.String())
+	}
+	for _, s := range r.layers {
+		say("layer", s.minbase, s.packages)
+		for _, e := range s.extra {
+			say(e.Typeflag, e.Name, e.Linkname, e.Mode, e.Uid, e.Gid, e.ModTime.UTC(), e.PAXRecords, e.content)
+		}
+	}
+	text, _ := json.Marshal(r.config) // it has nothing that JSON has not
+	say(r.variants, string(text))
+	return hex.EncodeToString(h.Sum(nil)[:6])
 }
 
 func build(ctx context.Context, cache, dir string, r recipe) (err error) {
