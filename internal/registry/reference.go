@@ -47,7 +47,10 @@ func Parse(ref string) (Reference, error) {
 	}
 	var parsed name.Reference
 	var err error
-	if strings.Contains(ref, "@") {
+	if base, _, ok := strings.Cut(ref, "@"); ok {
+		if i := strings.LastIndexByte(base, ':'); i > strings.LastIndexByte(base, '/') && !validTag(base[i+1:]) {
+			return refuse(ErrReference) // also if it does not count
+		}
 		parsed, err = name.NewDigest(ref)
 	} else {
 		parsed, err = name.NewTag(ref)
@@ -60,7 +63,7 @@ func Parse(ref string) (Reference, error) {
 	if !components.MatchString(repo.RepositoryStr()) || !validHost(repo.RegistryStr()) {
 		return refuse(ErrReference)
 	}
-	if tag, ok := parsed.(name.Tag); ok && strings.ContainsAny(tag.TagStr()[:1], ".-") {
+	if tag, ok := parsed.(name.Tag); ok && !validTag(tag.TagStr()) {
 		return refuse(ErrReference)
 	}
 	return Reference{parsed}, nil

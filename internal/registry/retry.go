@@ -80,7 +80,7 @@ func passing(err error) bool {
 	case errors.As(err, &lookup):
 		return lookup.IsTemporary
 	case errors.As(err, &operation):
-		return operation.Op == "read" || operation.Op == "write"
+		return operation.Op != "dial" // reading, writing, or both at once
 	}
 	return false
 }
