@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/caisson-go/caisson/internal/changes"
 	"github.com/caisson-go/caisson/internal/plan"
 	"github.com/caisson-go/caisson/internal/sys"
 )
@@ -128,5 +130,21 @@ func (l *live) copyLayer(ctx context.Context, to *os.File) error {
 		return err
 	}
 	defer resume()
-	return errors.ErrUnsupported
+	if err := sys.Mkdirat(int(to.Fd()), "fs", 0o755); err != nil {
+		return err
+	}
+	dst, err := openDir(int(to.Fd()), "fs", filepath.Join(to.Name(), "fs"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dst.Close() }()
+	return l.lookAtTree(func(t *changes.Tree) error {
+		one := *t
+		one.Owner = nil // as they are on the disk
+		_, err := changes.Clone(ctx, one, dst)
+		if errors.Is(err, fs.ErrPermission) {
+			err = &Error{"copy", "writable layer", err, "files of subordinate ids cannot be copied; stop the container first"}
+		}
+		return err
+	}, func() {})
 }

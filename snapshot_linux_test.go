@@ -183,3 +183,40 @@ func TestRestore(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A container that runs goes on, and its snapshot does not.
+func TestSnapshotOfOneThatRuns(t *testing.T) {
+	e := engine(t)
+	img, err := e.RootFS(smallRoot(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := img.Command("/bin/hold")
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	put := func(content string) {
+		t.Helper()
+		if err := c.Exec("/bin/put", "/file", content).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("before")
+	s, err := c.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	put("after")
+	holds(t, s.Image(), "/file", "before")
+	if err := c.Restore(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := c.Exec("/bin/cat", "/file").Output(t.Context()); err != nil || string(out) != "before" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
