@@ -44,7 +44,7 @@ func (e *Engine) Tags(ctx context.Context, repository string) iter.Seq2[string, 
 	}
 }
 
-// Catalog lists the repositories of a registry, such as "localhost:5000". Many registries, Docker Hub among them, do
+// Catalog lists the repositories of a registry, such as "localhost:5000", by their names in it. Many registries, Docker Hub among them, do
 // not tell.
 //
 // Errors: *Error naming the registry; fs.ErrNotExist, fs.ErrPermission; ctx.Err.

@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"github.com/caisson-go/caisson"
+	"github.com/caisson-go/caisson/examples/internal/progress"
 )
 
 func main() {
@@ -83,5 +84,7 @@ func (o *options) open(ctx context.Context, engine *caisson.Engine) (*caisson.Im
 	case o.rootfs != "":
 		return engine.RootFS(o.rootfs)
 	}
-	return engine.Pull(ctx, o.image, &caisson.PullOptions{Policy: o.pull, Platform: o.platform})
+	show, done := progress.Show(os.Stderr)
+	defer done()
+	return engine.Pull(ctx, o.image, &caisson.PullOptions{Policy: o.pull, Platform: o.platform, Progress: show})
 }
