@@ -26,81 +26,110 @@ func (u *unpacker) make(n entryName, h *tar.Header, body io.Reader) error {
 	case tar.TypeLink:
 		return u.hardLink(n, h)
 	case tar.TypeFifo:
-		return u.node(n, h, sys.S_IFIFO, 0)
+		return u.fifo(n, h)
 	case tar.TypeChar, tar.TypeBlock:
 		return u.device(n, h)
 	}
 	return fail("type "+fmt.Sprintf("%q", h.Typeflag), ErrType)
 }
 
-// create calls mk in the directory dir, a second time if the name was taken.
-func (u *unpacker) create(op string, n entryName, mk func(dirfd int) error) error {
-	if err := u.enter(n.dir, 0); err != nil {
-		return err
+// enter is the parent of an entry that is no directory, opened, with nothing known in the entry's place.
+func (u *unpacker) enter(n entryName) (*directory, handle, error) {
+	parent, err := u.parentOf(n.dir)
+	if err != nil {
+		return nil, 0, err
 	}
-	err := mk(u.at.fd())
-	if err == syscall.EEXIST {
-		if err := u.remove(n.base); err != nil {
-			return err
-		}
-		err = mk(u.at.fd())
+	if err := u.way(parent, n.base); err != nil {
+		return nil, 0, err
 	}
-	return fail(op, err)
+	dir, err := u.handleOf(parent)
+	return parent, dir, err
 }
 
 func (u *unpacker) file(n entryName, h *tar.Header, body io.Reader) error {
 	if h.Size > u.o.Limits.Bytes-u.stats.Bytes {
 		return fail("write", &LimitError{"file bytes", u.o.Limits.Bytes})
 	}
-	fd := -1
-	err := u.create("create", n, func(dirfd int) (err error) {
-		fd, err = sys.CreateExcl(dirfd, n.base)
-		return err
-	})
+	l, err := u.lookOf(h)
 	if err != nil {
 		return err
 	}
-	if err = u.copy(fd, h, body); err == nil {
-		err = u.dress(fd, lookOf(h))
+	_, dir, err := u.enter(n)
+	if err != nil {
+		return err
 	}
-	// close(2) is where some file systems report that the data did not fit.
-	if cerr := sys.CloseFD(fd); err == nil {
-		err = fail("close", cerr)
+	// Not set-user-id while it is written to: that would clear the bit.
+	if err := u.do(&step{verb: toCreate, dir: dir, name: n.base, mode: l.mode & 0o777}); err != nil {
+		return err
 	}
-	return err
+	if err := u.copy(h, body); err != nil {
+		return err
+	}
+	return u.dress(&l, h.Name, u.foreign(&l), l.mode&^0o777 != 0 || len(l.xattrs) > 0)
 }
 
 // copy writes the content. In a sparse file stretches of zeros stay holes, so that a tiny layer can not fill the disk.
-func (u *unpacker) copy(fd int, h *tar.Header, body io.Reader) error {
-	if u.buf == nil {
-		u.buf = make([]byte, 128<<10)
-	}
+func (u *unpacker) copy(h *tar.Header, body io.Reader) error {
 	sparse, size := isSparse(h), int64(0)
-	for {
-		n, rerr := body.Read(u.buf)
-		p := u.buf[:n]
-		size += int64(n)
-		var err error
-		if sparse && len(bytes.TrimLeft(p, "\x00")) == 0 {
-			err = sys.Skip(fd, int64(n))
-		} else {
-			err = sys.Write(fd, p)
-		}
+	for size < h.Size {
+		buf, err := u.h.buffer(h.Size - size)
 		if err != nil {
-			return fail("write", err)
+			return err
 		}
-		if rerr == io.EOF {
-			break
-		}
+		n, rerr := io.ReadFull(body, buf)
 		if rerr != nil {
-			return readError(rerr)
+			if rerr == io.EOF {
+				rerr = io.ErrUnexpectedEOF
+			}
+			return u.after(readError(rerr))
 		}
+		if err := u.write(buf[:n], size, sparse); err != nil {
+			return err
+		}
+		size += int64(n)
 	}
 	u.stats.Bytes += size
 	if sparse {
-		return fail("truncate", sys.Truncate(fd, size))
+		return u.do(&step{verb: toTruncate, off: size})
 	}
 	return nil
+}
+
+// write writes p at an offset, of a sparse file only what is not zero.
+func (u *unpacker) write(p []byte, off int64, sparse bool) error {
+	if !sparse {
+		return u.do(&step{verb: toWrite, data: p, off: off})
+	}
+	for len(p) > 0 {
+		hole := zeroBytes(p)
+		p, off = p[hole:], off+int64(hole)
+		n := 0
+		for n < len(p) && zeroBytes(p[n:]) == 0 {
+			n += min(holeSize, len(p)-n)
+		}
+		if n > 0 {
+			if err := u.do(&step{verb: toWrite, data: p[:n], off: off}); err != nil {
+				return err
+			}
+		}
+		p, off = p[n:], off+int64(n)
+	}
+	return nil
+}
+
+// holeSize is the least that is left out: what most file systems allocate at once.
+const holeSize = 4096
+
+// zeroBytes is how many bytes at the start of p, a multiple of holeSize or all of them, are zero.
+func zeroBytes(p []byte) (n int) {
+	for n < len(p) {
+		next := p[n:min(n+holeSize, len(p))]
+		if len(bytes.TrimLeft(next, "\x00")) > 0 {
+			break
+		}
+		n += len(next)
+	}
+	return n
 }
 
 func isSparse(h *tar.Header) bool {
@@ -117,59 +146,46 @@ func isSparse(h *tar.Header) bool {
 
 // directory makes a directory, or gives one that the layer made before its new look.
 func (u *unpacker) directory(n entryName, h *tar.Header) error {
-	if n.base == "" {
-		return u.rootEntry(h)
-	}
-	if err := u.enter(n.dir, 0); err != nil {
-		return err
-	}
-	err := sys.Mkdirat(u.at.fd(), n.base, 0o700)
-	replaced := false
-	if err == syscall.EEXIST {
-		e, serr := sys.Lstatat(u.at.fd(), n.base)
-		if serr != nil {
-			return fail("stat", serr)
-		}
-		if replaced = !e.IsDir(); replaced {
-			if err := u.mkdirOver(n.base); err != nil {
-				return err
-			}
-		}
-	} else if err != nil {
-		return fail("mkdir", err)
-	}
-	if err := u.dressAt(n.base, lookOf(h)); err != nil {
-		return err
-	}
-	if replaced { // whatever was there hid the directory of the layers below
-		return u.setOpaque(n.base)
-	}
-	return nil
-}
-
-// rootEntry gives the root its look. It is left first, or leave would put the old time stamp back.
-func (u *unpacker) rootEntry(h *tar.Header) error {
-	if err := u.leave(); err != nil {
-		return err
-	}
-	d, err := u.openDir("")
+	l, err := u.lookOf(h)
 	if err != nil {
-		return fail("open", err)
-	}
-	defer d.Close()
-	l := lookOf(h)
-	if l.mode, err = u.restrict("", l.mode); err != nil {
 		return err
 	}
-	return u.dress(int(d.Fd()), l)
+	if n.base == "" {
+		return u.setLook(u.top, l)
+	}
+	parent, err := u.parentOf(n.dir)
+	if err != nil {
+		return err
+	}
+	path := join(parent.path, n.base)
+	if d := u.known[path]; d != nil {
+		return u.setLook(d, l)
+	}
+	if _, ok := u.crossed[path]; ok {
+		u.dropAliases()
+	}
+	_, err = u.makeDir(parent, n.base, l, false)
+	return err
 }
 
-// mkdirOver makes a directory in place of something that is none.
-func (u *unpacker) mkdirOver(base string) error {
-	if err := sys.Unlinkat(u.at.fd(), base); err != nil {
-		return fail("unlink", err)
+// makeDir makes a directory. If it is there already judge makes the best of it.
+func (u *unpacker) makeDir(parent *directory, base string, l look, guess bool) (*directory, error) {
+	dir, err := u.handleOf(parent)
+	if err != nil {
+		return nil, err
 	}
-	return fail("mkdir", sys.Mkdirat(u.at.fd(), base, 0o700))
+	mode := uint32(0o700)
+	if u.h.exact() && l.mode&0o7700 == 0o700 {
+		mode = l.mode
+	}
+	d := u.add(parent, base, look{}, true, mode)
+	if u.forgot {
+		d.made = ^uint32(0) // its parent may have had a say
+	}
+	if err := u.setLook(d, l); err != nil {
+		return nil, err
+	}
+	return d, u.do(&step{verb: toMkdir, dir: dir, name: base, mode: mode, path: d.path, guess: guess})
 }
 
 func (u *unpacker) symlink(n entryName, h *tar.Header) error {
@@ -179,11 +195,19 @@ func (u *unpacker) symlink(n entryName, h *tar.Header) error {
 	if len(h.Linkname) > u.o.Limits.Path {
 		return fail("symlink", &LimitError{"bytes in a link target", int64(u.o.Limits.Path)})
 	}
-	err := u.create("symlink", n, func(dirfd int) error { return sys.Symlinkat(h.Linkname, dirfd, n.base) })
+	l, err := u.lookOf(h)
 	if err != nil {
 		return err
 	}
-	return u.dressNode(n, lookOf(h))
+	parent, dir, err := u.enter(n)
+	if err != nil {
+		return err
+	}
+	u.noteLink(join(parent.path, n.base))
+	if err := u.do(&step{verb: toSymlink, dir: dir, name: n.base, target: h.Linkname}); err != nil {
+		return err
+	}
+	return u.dressAt(dir, n.base, "", &l)
 }
 
 // hardLink gives a file of this layer another name. Its look is that of the file, whatever the entry says.
@@ -195,40 +219,91 @@ func (u *unpacker) hardLink(n entryName, h *tar.Header) error {
 	if err != nil {
 		return fail("link", fmt.Errorf("to %.300q: %w", h.Linkname, err))
 	}
-	from, err := inroot.Open(u.root, "/"+t.dir, sys.O_PATH|syscall.O_DIRECTORY, 0)
+	parent, dir, err := u.enter(n)
 	if err != nil {
-		return linkError(h, err)
-	}
-	defer from.Close()
-	e, err := sys.Lstatat(int(from.Fd()), t.base)
-	switch {
-	case err != nil:
-		return linkError(h, err)
-	case e.IsWhiteout(): // the layer has no such file; a link would be one more whiteout
-		return linkError(h, syscall.ENOENT)
-	case e.IsDir():
-		return linkError(h, syscall.EISDIR)
-	}
-	if err := u.enter(n.dir, 0); err != nil {
 		return err
 	}
-	if old, err := sys.Lstatat(u.at.fd(), n.base); err == nil && old.Dev == e.Dev && old.Ino == e.Ino {
-		return nil // removing the old name first could remove the file
+	source, err := u.sourceOf(t.dir)
+	if err != nil {
+		return linkError(h.Linkname, err)
 	}
-	return u.create("link", n, func(dirfd int) error {
-		return sys.Linkat(int(from.Fd()), t.base, dirfd, n.base)
-	})
+	path := join(source.path, t.base)
+	if u.known[path] != nil {
+		return linkError(h.Linkname, syscall.EISDIR)
+	}
+	from, err := u.handleOf(source)
+	if err != nil {
+		return err
+	}
+	if err := u.notWhiteout(from, t.base); err != nil {
+		return linkError(h.Linkname, err)
+	}
+	if _, isLink := u.links[u.hash(path)]; isLink {
+		u.noteLink(join(parent.path, n.base))
+	}
+	return u.do(&step{verb: toLink, dir: dir, name: n.base, from: from, target: t.base})
 }
 
-func linkError(h *tar.Header, err error) error {
-	e := &Error{Op: "link", Err: fmt.Errorf("to %.300q: %w", h.Linkname, err)}
+// sourceOf is the directory that a hard link's target is in.
+func (u *unpacker) sourceOf(path string) (*directory, error) {
+	if d := u.known[path]; d != nil {
+		return d, nil
+	}
+	if d := u.aliases[path]; d != nil {
+		return d, nil
+	}
+	return u.walk(path, false)
+}
+
+// notWhiteout refuses what the layer does not have: a link would be one more whiteout.
+func (u *unpacker) notWhiteout(dir handle, base string) error {
+	if !u.whiteouts {
+		return nil
+	}
+	if err := u.h.settle(); err != nil {
+		return err
+	}
+	if e, err := u.h.stat(dir, base); err == nil && e.IsWhiteout() {
+		return syscall.ENOENT
+	}
+	return nil
+}
+
+func linkError(target string, err error) error {
+	if e, ok := errors.AsType[*Error](err); ok { // of the way to it
+		err = e.Err
+	}
+	e := &Error{Op: "link", Err: fmt.Errorf("to %.300q: %w", target, err)}
 	if errors.Is(err, fs.ErrNotExist) {
 		e.Hint = "a hard link must name a file of the same layer; rebuild the image"
 	}
 	return e
 }
 
-// device makes a device node if the options allow it.
+func (u *unpacker) fifo(n entryName, h *tar.Header) error {
+	l, err := u.lookOf(h)
+	if err != nil {
+		return err
+	}
+	parent, dir, err := u.enter(n)
+	if err != nil {
+		return err
+	}
+	mode := uint32(0o600)
+	if u.h.exact() {
+		mode = l.mode & 0o777
+	}
+	if err := u.do(&step{verb: toMknod, dir: dir, name: n.base, mode: sys.S_IFIFO | mode}); err != nil {
+		return err
+	}
+	path := ""
+	if mode != l.mode {
+		path = join(parent.path, n.base)
+	}
+	return u.dressAt(dir, n.base, path, &l)
+}
+
+// device makes a device node if the options allow it. No user namespace may, so this program does.
 func (u *unpacker) device(n entryName, h *tar.Header) error {
 	what := fmt.Sprintf("device %d:%d", h.Devmajor, h.Devminor)
 	switch {
@@ -241,18 +316,43 @@ func (u *unpacker) device(n entryName, h *tar.Header) error {
 	case h.Devmajor < 0 || h.Devmajor >= 1<<12 || h.Devminor < 0 || h.Devminor >= 1<<20: // MINORBITS of the kernel
 		return fail("mknod", fmt.Errorf("%s: %w", what, ErrType))
 	}
+	l, err := u.lookOf(h)
+	if err != nil {
+		return err
+	}
+	parent, dir, err := u.enter(n)
+	if err != nil {
+		return err
+	}
+	if err := u.h.settle(); err != nil {
+		return err
+	}
+	if err := u.h.removeAll(dir, n.base); err != nil {
+		return fail("remove", err)
+	}
 	var typ uint32 = sys.S_IFBLK
 	if h.Typeflag == tar.TypeChar {
 		typ = sys.S_IFCHR
 	}
-	return u.node(n, h, typ, sys.Makedev(uint32(h.Devmajor), uint32(h.Devminor)))
+	return u.nodeByHost(parent, n.base, typ, sys.Makedev(uint32(h.Devmajor), uint32(h.Devminor)), &l)
 }
 
-// node makes a FIFO or device. Neither is ever opened.
-func (u *unpacker) node(n entryName, h *tar.Header, typ uint32, dev uint64) error {
-	err := u.create("mknod", n, func(dirfd int) error { return sys.Mknodat(dirfd, n.base, typ|0o600, dev) })
+// nodeByHost makes a device with this program's own calls. It is never opened.
+func (u *unpacker) nodeByHost(parent *directory, base string, typ uint32, dev uint64, l *look) error {
+	f, err := inroot.Open(u.root, "/"+parent.path, sys.O_RDONLY|syscall.O_DIRECTORY, 0)
 	if err != nil {
-		return err
+		return fail("open", err)
 	}
-	return u.dressNode(n, lookOf(h))
+	defer func() { _ = f.Close() }()
+	dir := int(f.Fd())
+	if err := sys.Mknodat(dir, base, typ|0o600, dev); err != nil {
+		return fail("mknod", err)
+	}
+	if err := sys.Lchownat(dir, base, l.uid, l.gid); err != nil {
+		return chownError(err)
+	}
+	if err := sys.Lchmodat(dir, base, l.mode); err != nil {
+		return fail("chmod", err)
+	}
+	return fail("utimes", sys.Lutimesat(dir, base, l.mtime))
 }

@@ -1,5 +1,7 @@
 package layer
 
+import "github.com/caisson-go/caisson/internal/tape"
+
 // Options says how a layer is written. The zero value is for the real root: owners as the layer has them and
 // attributes in the trusted namespace.
 type Options struct {
@@ -15,12 +17,36 @@ type Options struct {
 	// fails the layer: an id without a place on the host must not become nobody's. Not asked if IgnoreOwners.
 	Owner func(uid, gid int) (int, int, error)
 
+	// User is the user namespace whose ids the owners are: the layer's user 0 becomes whom 0 is there, and so on. An
+	// owner that is nobody there is an error. Nil: for root the namespace of this program, for anybody else one with
+	// the caller in it as 0.
+	User *UserNamespace
+
 	// Devices makes the device nodes of the layer, which needs CAP_MKNOD. Without it they are left out and
 	// recorded in Stats.Skipped: a container gets its /dev from the host.
 	Devices bool
 
 	// Limits bounds the work; zero fields have defaults.
 	Limits Limits
+}
+
+// UserNamespace is how the process that unpacks comes to live in a user namespace, as its user and group 0.
+type UserNamespace struct {
+	// Enter adds the operations, unshare(2) or setns(2).
+	Enter func(*tape.Tape)
+
+	// Map, if not nil, is called when they are done, to write the id maps of the process; newuidmap(1).
+	Map func(pid int) error
+}
+
+// Confinement is what kept an unpacker in the directory, beside its own care.
+type Confinement struct {
+	Process  bool `json:"process,omitempty"`  // a process that has nothing else to do, and no program to run
+	User     bool `json:"user,omitempty"`     // in a user namespace of its own: privileged over files only
+	Network  bool `json:"network,omitempty"`  // in an empty network namespace
+	Mounts   bool `json:"mounts,omitempty"`   // in a mount namespace with the directory in it and nothing else
+	Root     bool `json:"root,omitempty"`     // with the directory as its root directory
+	Landlock bool `json:"landlock,omitempty"` // under rules that let it write in the directory, and nothing else
 }
 
 // Limits bounds what one layer may cost. Reaching one is a *LimitError.
@@ -42,6 +68,12 @@ const (
 
 	// maxRestricted bounds the memory for the names of directories whose final mode keeps their owner out.
 	maxRestricted = 8 << 20
+
+	// maxKnown bounds the memory for directories that may still be written to, in bytes.
+	maxKnown = 16 << 20
+
+	// maxResolved is the length in bytes of the path of a directory when links are resolved.
+	maxResolved = 8192
 
 	// maxSkips bounds the memory for Stats.Skipped.
 	maxSkips = 256
@@ -78,6 +110,9 @@ type Stats struct {
 	// RootOpaque says that the layer hides every layer below it. Overlayfs merges the roots of all its layers
 	// whatever they are marked with, so the caller leaves the hidden layers out.
 	RootOpaque bool `json:"rootOpaque,omitempty"`
+
+	// Confined is what kept the unpacker in the directory.
+	Confined Confinement `json:"confined,omitzero"`
 
 	// Implied counts the parent directories that have no entry of their own. They are 0755 and root's here, and
 	// hide the mode and owner that a lower layer gives to the same directory.

@@ -2,12 +2,16 @@ package layer
 
 import (
 	"crypto/rand"
+	"errors"
+	"io/fs"
 	"os"
 	"runtime"
 	"strconv"
 	"syscall"
 
+	"github.com/caisson-go/caisson/internal/proxy"
 	"github.com/caisson-go/caisson/internal/sys"
+	"github.com/caisson-go/caisson/internal/tape"
 )
 
 // RemoveAll removes name and everything below it from the directory dir, with a bounded number of open files however
@@ -23,20 +27,22 @@ func RemoveAll(dir *os.File, name string) error {
 	return nil
 }
 
-// remove removes a name of the current directory that the layer has replaced. The directories below are moved aside to
-// the root, under names that no entry can have.
-func (u *unpacker) remove(base string) error {
-	root := int(u.root.Fd())
-	was, err := sys.Fstat(root)
-	if err != nil {
-		return fail("stat", err)
+// RemoveAllAs is RemoveAll for a tree that Unpack made with the same Options: files that belong to subordinate ids are
+// removed by a process in the user namespace that has them.
+func RemoveAllAs(dir *os.File, name string, o Options) error {
+	err := RemoveAll(dir, name)
+	if o.User == nil || !errors.Is(err, fs.ErrPermission) {
+		return err
 	}
-	r := remover{top: root, prefix: whiteoutPrefix + ".rm-", moved: u.moved}
-	if err := r.run(u.at.fd(), base); err != nil {
-		return fail("remove", err)
+	p, perr := proxy.Start(proxy.Options{
+		Name: "caisson-remove", Files: []*os.File{dir}, Enter: o.User.Enter, Map: o.User.Map,
+		Prelude: func(t *tape.Tape) { t.Setresgid(0); t.Setresuid(0) },
+	})
+	if perr != nil {
+		return errors.Join(err, perr)
 	}
-	u.moved = r.moved
-	return fail("utimes", sys.Lutimesat(root, "", was.Mtime))
+	defer p.Close()
+	return proxy.RemoveAll(p, tape.Int(proxy.FirstFile), name)
 }
 
 // remover removes one tree. Instead of descending, it moves every directory that is not empty up to top and removes

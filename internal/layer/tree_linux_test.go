@@ -74,7 +74,7 @@ func (w *world) unpackWith(r io.Reader, o Options) (Stats, error) {
 	w.t.Helper()
 	d := w.open()
 	defer d.Close()
-	return Unpack(w.t.Context(), d, r, o)
+	return unpackBy(w.t.Context(), d, r, o, takersFor(w.t, &o))
 }
 
 func (w *world) mustUnpack(entries ...entry) Stats {

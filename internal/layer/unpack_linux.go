@@ -4,10 +4,9 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
+	"hash/maphash"
 	"io"
 	"os"
-	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/caisson-go/caisson/internal/inroot"
@@ -25,14 +24,23 @@ func Defaults() Options {
 }
 
 // Unpack applies the tar stream r, read to its end, to the empty directory dst. No directory above dst may let
-// another user in. On error dst holds part of the layer and the caller removes it with RemoveAll.
+// another user in. On error dst holds part of the layer and the caller removes it with RemoveAllAs.
+//
+// Another process does it, as confined as the host allows; Stats.Confined tells.
 //
 // Errors: *Error naming the entry, around a *LimitError, ErrName, ErrType, ErrOwner, the error of r, or the errno;
 // ctx.Err() when ctx ends.
 func Unpack(ctx context.Context, dst *os.File, r io.Reader, o Options) (Stats, error) {
+	return unpackBy(ctx, dst, r, o, takers(&o))
+}
+
+func unpackBy(ctx context.Context, dst *os.File, r io.Reader, o Options, by []taker) (Stats, error) {
 	o.Limits = o.Limits.withDefaults()
-	u := &unpacker{root: dst, o: &o, restricted: map[string]uint32{}}
-	defer u.close()
+	u := &unpacker{root: dst, o: &o, known: map[string]*directory{}, links: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
+	if err := u.begin(by); err != nil {
+		return u.stats, err
+	}
+	defer u.h.close()
 	err := u.run(&stream{ctx: ctx, r: r, left: o.Limits.Bytes, max: o.Limits.Bytes})
 	return u.stats, err
 }
@@ -41,20 +49,78 @@ func Unpack(ctx context.Context, dst *os.File, r io.Reader, o Options) (Stats, e
 type unpacker struct {
 	root  *os.File
 	o     *Options
+	h     hands
 	stats Stats
-	at    place    // the directory that entries are being made in
-	now   sys.Time // the time of the current entry, for directories that it implies
-	moved int      // directories moved aside by remover
-	buf   []byte   // for copying
-	bytes int64    // memory held by restricted
-	// restricted holds the modes that would keep the owner out of a directory, until everything is in it.
-	restricted map[string]uint32
+	uid   uint32 // whose what the hands make is
+	gid   uint32
+
+	entry string   // the current entry's name as the layer has it
+	now   sys.Time // and its time, for directories that it implies
+
+	top        *directory            // of the layer
+	known      map[string]*directory // by resolved path
+	cost       int                   // bytes of memory for known
+	restricted int                   // bytes of names of directories whose mode keeps their owner out
+	forgot     bool                  // known does not hold every directory any more
+	open       [handles]*directory   // whose descriptors there are
+	used       [handles]int          // when each was used last
+	clock      int
+
+	seed      maphash.Seed
+	links     map[uint64]struct{} // hashes of the resolved paths of the links made so far
+	aliases   map[string]*directory
+	crossed   map[string]struct{} // resolved paths of the links that aliases go through
+	whiteouts bool                // there are some
+	late      []string            // resolved paths of directories that whiteouts turned out to name, and that are not known
+	opaque    []string            // resolved paths of directories to mark by this program's own calls
+}
+
+// begin takes on hands, makes sure that the directory is empty, and gives it the look of a root without an entry.
+func (u *unpacker) begin(by []taker) error {
+	d, err := inroot.Open(u.root, "/", sys.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return fail("open", err)
+	}
+	defer func() { _ = d.Close() }()
+	if names, _ := d.Readdirnames(1); len(names) > 0 {
+		return &Error{Op: "open", Err: syscall.ENOTEMPTY, Hint: "unpack into an empty directory"}
+	}
+	// What is made in it takes its group, if it says so, and its default access control list.
+	fd := int(d.Fd())
+	if u.o.User == nil { // who is the caller's to know
+		u.uid, u.gid = uint32(os.Geteuid()), uint32(os.Getegid())
+		if err := sys.Fchown(fd, u.uid, u.gid); err != nil {
+			return chownError(err)
+		}
+	}
+	if err := sys.Fchmod(fd, 0o700); err != nil {
+		return fail("chmod", err)
+	}
+	_ = sys.Fremovexattr(fd, "system.posix_acl_default")
+	l, err := u.plain()
+	if err != nil {
+		return err
+	}
+	u.top = &directory{made: 0o700, look: l, full: true}
+	u.known[""] = u.top
+	return u.takeHands(by)
+}
+
+// takeHands tries the ways in their order.
+func (u *unpacker) takeHands(by []taker) (err error) {
+	for _, take := range by {
+		if u.h, err = take(u.root, u.o, u.judge); err == nil {
+			u.stats.Confined = u.h.confined()
+			return nil
+		}
+	}
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	return fail("proxy", err)
 }
 
 func (u *unpacker) run(s *stream) error {
-	if err := u.begin(); err != nil {
-		return err
-	}
 	tr := tar.NewReader(s)
 	for {
 		h, err := tr.Next()
@@ -63,24 +129,30 @@ func (u *unpacker) run(s *stream) error {
 		}
 		// The name is judged by parseName, whatever GODEBUG=tarinsecurepath says.
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
-			return readError(err)
+			return u.after(readError(err))
 		}
 		if err := s.ctx.Err(); err != nil {
 			return &Error{Op: "read", Path: h.Name, Err: err}
 		}
-		if err := u.entry(h, tr); err != nil {
-			var e *Error
-			if errors.As(err, &e) && e.Path == "" {
-				e.Path = h.Name
-			}
-			return err
+		u.entry = h.Name
+		if err := u.apply(h, tr); err != nil {
+			return named(err, h.Name)
 		}
 	}
 	// What follows the end mark belongs to the layer's digest.
 	if _, err := io.Copy(io.Discard, s); err != nil {
-		return readError(err)
+		return u.after(readError(err))
 	}
+	u.entry = ""
 	return u.finish()
+}
+
+// after is an error of the stream, unless something went wrong before it.
+func (u *unpacker) after(err error) error {
+	if earlier := u.h.settle(); earlier != nil {
+		return earlier
+	}
+	return err
 }
 
 // readError wraps an error of the stream. The tar package has a limit of its own for headers.
@@ -91,21 +163,8 @@ func readError(err error) error {
 	return &Error{Op: "read", Err: err}
 }
 
-// begin makes sure that the directory is empty and gives it the look of a root without an entry.
-func (u *unpacker) begin() error {
-	d, err := inroot.Open(u.root, "/", sys.O_RDONLY|syscall.O_DIRECTORY, 0)
-	if err != nil {
-		return fail("open", err)
-	}
-	defer d.Close()
-	if names, _ := d.Readdirnames(1); len(names) > 0 {
-		return &Error{Op: "open", Err: syscall.ENOTEMPTY, Hint: "unpack into an empty directory"}
-	}
-	return u.dress(int(d.Fd()), plainDir(sys.Time{}))
-}
-
-// entry applies one tar entry.
-func (u *unpacker) entry(h *tar.Header, body io.Reader) error {
+// apply applies one tar entry.
+func (u *unpacker) apply(h *tar.Header, body io.Reader) error {
 	if err := u.count(); err != nil {
 		return err
 	}
@@ -121,13 +180,16 @@ func (u *unpacker) entry(h *tar.Header, body io.Reader) error {
 	if err != nil {
 		return fail("name", err)
 	}
+	if err := u.trim(); err != nil {
+		return err
+	}
 	u.now = sys.Time{Sec: h.ModTime.Unix(), Nsec: int64(h.ModTime.Nanosecond())}
 	switch n.kind {
 	case kindIgnored:
 		u.stats.skip(h.Name, "aufs bookkeeping", "means nothing to overlayfs")
 		return nil
 	case kindOpaque:
-		return u.opaque(n)
+		return u.opaqueEntry(n)
 	case kindWhiteout:
 		return u.whiteout(n, h)
 	}
@@ -145,44 +207,18 @@ func (u *unpacker) count() error {
 	return nil
 }
 
-// finish gives the directories their last modes, children first: a mode without search permission hides them.
-func (u *unpacker) finish() error {
-	if err := u.leave(); err != nil {
-		return err
-	}
-	paths := make([]string, 0, len(u.restricted))
-	for p := range u.restricted {
-		paths = append(paths, p)
-	}
-	slices.SortFunc(paths, func(a, b string) int { return strings.Compare(b, a) })
-	for _, p := range paths {
-		d, err := inroot.Open(u.root, "/"+p, sys.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
-		switch {
-		case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
-			continue // replaced since
-		case err != nil:
-			return &Error{Op: "open", Path: p, Err: err}
-		}
-		err = sys.Fchmod(int(d.Fd()), u.restricted[p])
-		d.Close()
-		if err != nil {
-			return &Error{Op: "chmod", Path: p, Err: err}
-		}
-	}
-	return nil
-}
-
-// close gives back what an error left open.
-func (u *unpacker) close() {
-	if u.at.f != nil {
-		u.at.f.Close()
-	}
-}
-
 // fail makes an error of this package; the entry's name is added on the way out.
 func fail(op string, err error) error {
 	if err == nil {
 		return nil
 	}
 	return &Error{Op: op, Err: err}
+}
+
+// named adds the entry's name to an error that has none.
+func named(err error, entry string) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Path == "" {
+		e.Path = entry
+	}
+	return err
 }

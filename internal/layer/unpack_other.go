@@ -29,3 +29,6 @@ func RemoveAll(dir *os.File, name string) error {
 	defer root.Close()
 	return root.RemoveAll(name)
 }
+
+// RemoveAllAs is RemoveAll.
+func RemoveAllAs(dir *os.File, name string, o Options) error { return RemoveAll(dir, name) }

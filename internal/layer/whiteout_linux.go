@@ -13,27 +13,46 @@ func (u *unpacker) whiteout(n entryName, h *tar.Header) error {
 	if h.Typeflag == tar.TypeDir {
 		return fail("whiteout", ErrName)
 	}
-	if err := u.enter(n.dir, 0); err != nil {
+	parent, err := u.parentOf(n.dir)
+	if err != nil {
 		return err
 	}
-	err := sys.Mknodat(u.at.fd(), n.base, sys.S_IFCHR, 0)
-	if err != syscall.EEXIST {
-		return whiteoutError(err)
+	path := join(parent.path, n.base)
+	if d := u.known[path]; d != nil {
+		d.opaque = true
+		return nil
 	}
-	e, err := sys.Lstatat(u.at.fd(), n.base)
+	dir, err := u.handleOf(parent)
 	if err != nil {
-		return fail("stat", err)
+		return err
 	}
-	if e.IsDir() {
-		return u.setOpaque(n.base)
+	u.whiteouts = true
+	if err := u.do(&step{verb: toMknod, dir: dir, name: n.base, mode: sys.S_IFCHR, path: path}); err != nil {
+		return err
 	}
+	return u.markLate()
+}
+
+// markLate makes the directories opaque that judge has found in the place of whiteouts.
+func (u *unpacker) markLate() error {
+	if !u.forgot { // every directory is known
+		return nil
+	}
+	if err := u.h.settle(); err != nil {
+		return err
+	}
+	for _, path := range u.late {
+		d, err := u.walk(path, false)
+		if err != nil {
+			return err
+		}
+		d.opaque = true
+	}
+	u.late = nil
 	return nil
 }
 
 func whiteoutError(err error) error {
-	if err == nil {
-		return nil
-	}
 	e := &Error{Op: "whiteout", Err: err}
 	if err == syscall.EPERM {
 		e.Hint = "a 0:0 device needs Linux 5.8, a seccomp filter that allows it, and a file system that is no overlay itself"
@@ -41,36 +60,15 @@ func whiteoutError(err error) error {
 	return e
 }
 
-// opaque hides everything that the layers below have in a directory.
-func (u *unpacker) opaque(n entryName) error {
-	if err := u.enter(n.dir, 0); err != nil {
+// opaqueEntry hides everything that the layers below have in a directory.
+func (u *unpacker) opaqueEntry(n entryName) error {
+	d, err := u.parentOf(n.dir)
+	if err != nil {
 		return err
 	}
-	if n.dir == "" {
+	d.opaque = true
+	if d == u.top {
 		u.stats.RootOpaque = true
-	}
-	return u.markOpaque(u.at.fd())
-}
-
-// setOpaque is opaque for a directory in the current one.
-func (u *unpacker) setOpaque(base string) error {
-	fd, err := sys.OpenDirat(u.at.fd(), base)
-	if err != nil {
-		return fail("open", err)
-	}
-	defer sys.CloseFD(fd)
-	return u.markOpaque(fd)
-}
-
-// markOpaque sets the attribute that ends overlayfs's search for more directories to merge. Failing to is an error:
-// the container would see files that the image removed.
-func (u *unpacker) markOpaque(fd int) error {
-	name, hint := "trusted.overlay.opaque", "without root, set UserXattr"
-	if u.o.UserXattr {
-		name, hint = "user.overlay.opaque", "the file system must have user extended attributes (tmpfs since Linux 6.6)"
-	}
-	if err := sys.Fsetxattr(fd, name, []byte("y")); err != nil {
-		return &Error{Op: "setxattr " + name, Err: err, Hint: hint}
 	}
 	return nil
 }

@@ -45,6 +45,20 @@ type Options struct {
 	// at least 64 KiB.
 	Arena int
 
+	// Lanes is how many parts of the shared memory there are beside, for Lane; 0 for none. LaneOps and LaneData are
+	// the bytes of each for operations and for data, multiples of 4096.
+	Lanes, LaneOps, LaneData int
+
 	// Launch says how the process starts. Its Files are not used.
 	Launch launch.Options
 }
+
+// Words is how many words keep their values for as long as the proxy lives, for Word.
+const Words = wordsSize / 8
+
+// wordsSize is a page of every machine; they lie at the beginning of the shared memory.
+const wordsSize = 4096
+
+// Word is one of the Words words, for operations: descriptors that stay open, say, or what became of the prelude's
+// operations. All are 0 to begin with.
+func Word(i int) tape.Arg { return tape.Word(tape.ArenaAddr + 8*uint64(i)) }

@@ -11,6 +11,9 @@ import (
 // all zeros mean that none did.
 const replySize = tape.FailureSize
 
+// commandSize is that of the messages to the proxy in its loop.
+const commandSize = 4
+
 // addresses are where the operations in the arena go on. The answers lie outside the arena: once the
 // host program has one, it may write the next operations there.
 type addresses struct {
@@ -48,9 +51,12 @@ func program(o *Options, size int) (*tape.Tape, addresses) {
 	t.OnError(quit)
 	var at addresses
 	at.done = t.WriteMem(socket, zeros.Addr(), replySize).OpAddr()
-	loop := t.Here("loop")
-	t.Read(socket, cmd).To(n)
-	t.If(n, tape.Int(1), t.Far("arena", tape.ArenaAddr), quit)
+	loop, jump := t.Here("loop"), t.Label("jump")
+	// A command is the address of the first operation to run. It is received where the jump has its target.
+	read := t.ReadMem(socket, tape.Null, commandSize).To(n)
+	t.If(n, tape.Int(commandSize), jump, quit)
+	t.Mark(jump)
+	read.Arg(1, t.Goto(t.Far("arena", tape.ArenaAddr)).NextAddr())
 	at.failed = t.WriteMem(socket, tape.FailureRecord, replySize).Then(loop).OpAddr()
 	t.Mark(broken)
 	t.WriteMem(socket, tape.FailureRecord, replySize).Ignore()

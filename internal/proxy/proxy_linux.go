@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -21,11 +22,13 @@ type Proxy struct {
 	prog *tape.Program
 	tape *tape.Tape // the prelude and the loop, for printing
 	at   addresses
-	size int // of the arena
+	size int // of the arena that Run uses
+	o    Options
 
 	closed atomic.Bool
 	mu     sync.Mutex
-	mem    []byte // the arena; nil after Close
+	shared []byte // words, arena, lanes; nil after Close
+	mem    []byte // the arena
 	next   *tape.Tape
 	reply  [replySize]byte
 }
@@ -36,11 +39,11 @@ type Proxy struct {
 //
 // Errors: *OpError for an operation of the prelude, what Map returned, otherwise why no process started.
 func Start(o Options) (*Proxy, error) {
-	p := &Proxy{next: tape.New(), size: defaultArena}
+	p := &Proxy{next: tape.New(), size: defaultArena, o: o}
 	if o.Arena > 0 {
-		p.size = max(o.Arena, leastArena)
+		p.size = (max(o.Arena, leastArena) + wordsSize - 1) &^ (wordsSize - 1)
 	}
-	p.tape, p.at = program(&o, p.size)
+	p.tape, p.at = program(&o, p.sharedSize())
 	var err error
 	if p.prog, err = p.tape.Link(); err != nil {
 		return nil, err
@@ -56,15 +59,19 @@ func Start(o Options) (*Proxy, error) {
 	return p, nil
 }
 
+// sharedSize is that of the words, the arena and the lanes.
+func (p *Proxy) sharedSize() int { return wordsSize + p.size + p.o.Lanes*(p.o.LaneOps+p.o.LaneData) }
+
 func (p *Proxy) start(o *Options) error {
-	shared, err := sys.SharedMemory("caisson-proxy", int64(p.size))
+	shared, err := sys.SharedMemory("caisson-proxy", int64(p.sharedSize()))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = shared.Close() }()
-	if p.mem, err = sys.Map(shared, p.size); err != nil {
+	if p.shared, err = sys.Map(shared, p.sharedSize()); err != nil {
 		return err
 	}
+	p.mem = p.shared[wordsSize : wordsSize+p.size]
 	var theirs *os.File
 	if p.conn, theirs, err = sys.SeqpacketPair("caisson-proxy"); err != nil {
 		return err
@@ -188,14 +195,14 @@ func (p *Proxy) begun() *tape.Tape {
 
 // run runs a tape, with a file that it receives if f is not nil, and returns the descriptor that it sent.
 func (p *Proxy) run(t *tape.Tape, f *os.File, read func(*Results)) (int, error) {
-	if p.mem == nil || p.closed.Load() {
+	if p.shared == nil || p.closed.Load() {
 		return -1, ErrClosed
 	}
-	arena, err := t.LinkArena(p.mem)
+	arena, err := t.LinkArena(p.mem, tape.ArenaAddr+wordsSize)
 	if err != nil {
 		return -1, err
 	}
-	err = sys.SendMessage(p.conn, []byte{1}, nil)
+	err = p.command(arena.OpAddr(0))
 	if err == nil && f != nil {
 		err = sys.SendMessage(p.conn, []byte{1}, f)
 	}
@@ -214,6 +221,23 @@ func (p *Proxy) run(t *tape.Tape, f *os.File, read func(*Results)) (int, error) 
 		read(&Results{arena})
 	}
 	return fd, nil
+}
+
+// command tells the proxy where to go on.
+func (p *Proxy) command(addr uint64) error {
+	var b [commandSize]byte
+	binary.LittleEndian.PutUint32(b[:], uint32(addr))
+	return sys.SendMessage(p.conn, b[:], nil)
+}
+
+// Value is what a word holds now. The proxy may be changing it: ask when it waits.
+func (p *Proxy) Value(word int) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shared == nil {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint64(p.shared[8*word:]))
 }
 
 // receive waits for the answer.
@@ -258,8 +282,8 @@ func (p *Proxy) free() {
 	if p.conn != nil {
 		_ = p.conn.Close()
 	}
-	if p.mem != nil {
-		_ = sys.Unmap(p.mem)
-		p.mem = nil
+	if p.shared != nil {
+		_ = sys.Unmap(p.shared)
+		p.shared, p.mem = nil, nil
 	}
 }

@@ -109,6 +109,44 @@ const (
 	SECBIT_NO_SETUID_FIXUP = 4
 )
 
+// Access rights and scopes of Landlock, with the version of the interface that brought them; landlock(7).
+const (
+	LANDLOCK_RULE_PATH_BENEATH = 1
+
+	LANDLOCK_ACCESS_FS_EXECUTE     = 0x1
+	LANDLOCK_ACCESS_FS_WRITE_FILE  = 0x2
+	LANDLOCK_ACCESS_FS_READ_FILE   = 0x4
+	LANDLOCK_ACCESS_FS_READ_DIR    = 0x8
+	LANDLOCK_ACCESS_FS_REMOVE_DIR  = 0x10
+	LANDLOCK_ACCESS_FS_REMOVE_FILE = 0x20
+	LANDLOCK_ACCESS_FS_MAKE_CHAR   = 0x40
+	LANDLOCK_ACCESS_FS_MAKE_DIR    = 0x80
+	LANDLOCK_ACCESS_FS_MAKE_REG    = 0x100
+	LANDLOCK_ACCESS_FS_MAKE_SOCK   = 0x200
+	LANDLOCK_ACCESS_FS_MAKE_FIFO   = 0x400
+	LANDLOCK_ACCESS_FS_MAKE_BLOCK  = 0x800
+	LANDLOCK_ACCESS_FS_MAKE_SYM    = 0x1000
+	LANDLOCK_ACCESS_FS_REFER       = 0x2000 // 2
+	LANDLOCK_ACCESS_FS_TRUNCATE    = 0x4000 // 3
+	LANDLOCK_ACCESS_FS_IOCTL_DEV   = 0x8000 // 5
+
+	LANDLOCK_ACCESS_NET_BIND_TCP    = 0x1 // 4
+	LANDLOCK_ACCESS_NET_CONNECT_TCP = 0x2
+
+	LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET = 0x1 // 6
+	LANDLOCK_SCOPE_SIGNAL               = 0x2
+)
+
+// Capabilities that working on other people's files takes; capabilities(7).
+const (
+	CAP_CHOWN           = 0
+	CAP_DAC_OVERRIDE    = 1
+	CAP_DAC_READ_SEARCH = 2
+	CAP_FOWNER          = 3
+	CAP_FSETID          = 4
+	CAP_SETFCAP         = 31
+)
+
 // File types of mknod(2).
 const (
 	S_IFIFO = 0x1000
@@ -159,6 +197,7 @@ const (
 	PROT_WRITE       = 2
 	MAP_SHARED       = 1
 	MAP_FIXED        = 0x10
+	RLIMIT_FSIZE     = 1
 	RLIMIT_CORE      = 4
 	RLIMIT_NOFILE    = 7
 	CLOCK_MONOTONIC  = 1
@@ -170,6 +209,7 @@ const (
 	ENOENT  = 2
 	EINTR   = 4
 	E2BIG   = 7
+	EBADF   = 9
 	ENOEXEC = 8
 	EAGAIN  = 11
 	EACCES  = 13

@@ -77,27 +77,9 @@ func OpenDirat(dirfd int, name string) (fd int, err error) {
 	return fd, err
 }
 
-// Write is write(2), repeated until all of p is written.
-func Write(fd int, p []byte) error {
-	for len(p) > 0 {
-		n, err := unix.Write(fd, p)
-		if err != nil && err != unix.EINTR {
-			return err
-		}
-		p = p[max(n, 0):]
-	}
-	return nil
-}
-
 // Truncate is ftruncate(2).
 func Truncate(fd int, size int64) error {
 	return again(func() error { return unix.Ftruncate(fd, size) })
-}
-
-// Skip moves the file offset forward by n bytes, which leaves a hole.
-func Skip(fd int, n int64) error {
-	_, err := unix.Seek(fd, n, unix.SEEK_CUR)
-	return err
 }
 
 // Mknodat is mknodat(2). The umask of the process applies to mode.
@@ -185,4 +167,9 @@ func Lutimesat(dirfd int, name string, t Time) error {
 // Fsetxattr is fsetxattr(2).
 func Fsetxattr(fd int, name string, value []byte) error {
 	return again(func() error { return unix.Fsetxattr(fd, name, value, 0) })
+}
+
+// Fremovexattr is fremovexattr(2).
+func Fremovexattr(fd int, name string) error {
+	return again(func() error { return unix.Fremovexattr(fd, name) })
 }

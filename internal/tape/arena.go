@@ -19,10 +19,19 @@ type Arena struct {
 	count int
 }
 
-// LinkArena writes the tape to the start of b, which is the memory that the running program has at
-// ArenaAddr. Operation 0 lies at its very start. It fails with ErrArenaFull where b is too small.
-func (t *Tape) LinkArena(b []byte) (*Arena, error) {
+// Size is how many bytes the tape takes in an arena.
+func (t *Tape) Size() int {
 	m, err := t.layout(ArenaAddr, 0)
+	if err != nil {
+		return maxImage
+	}
+	return int(m.end - m.base)
+}
+
+// LinkArena writes the tape to the start of b, which is the memory that the running program has at base, a multiple
+// of eight from ArenaAddr on. Operation 0 lies at its very start. It fails with ErrArenaFull where b is too small.
+func (t *Tape) LinkArena(b []byte, base uint64) (*Arena, error) {
+	m, err := t.layout(base, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +49,9 @@ func (t *Tape) LinkArena(b []byte) (*Arena, error) {
 // DecodeFailure reads the record that the running program wrote from FailureRecord. Op is -1 if the
 // operation is none of this tape's.
 func (a *Arena) DecodeFailure(b []byte) Failure { return decodeFailure(b, &a.mem, a.count) }
+
+// OpAddr is the address of operation i.
+func (a *Arena) OpAddr(i int) uint64 { return a.mem.opAddr(i) }
 
 // Word is what a slot, or a field, of the tape holds now: a result, or an errno negated.
 func (a *Arena) Word(at Arg) int64 {

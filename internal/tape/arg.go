@@ -22,6 +22,7 @@ const (
 	argSlot          // the value of words[n]
 	argField         // the value of the eight bytes at data[n]
 	argSelf          // the address of the header
+	argFar           // the value of the eight bytes at the address n
 )
 
 // Int is a constant argument.
@@ -39,6 +40,10 @@ var Cwd = Int(-100)
 
 // Null is the null pointer.
 var Null = Int(0)
+
+// Word is the value of the eight bytes at an address outside the tape, for To and as an argument: a word in memory
+// that outlives the tape.
+func Word(addr uint64) Arg { return Arg{argFar, addr} }
 
 // Slot makes a word for a result.
 func (t *Tape) Slot(name string) Arg {

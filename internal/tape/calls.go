@@ -49,6 +49,9 @@ const (
 	getpid
 	ioctl
 	kill
+	landlock_add_rule
+	landlock_create_ruleset
+	landlock_restrict_self
 	linkat
 	listen
 	mkdirat
@@ -66,6 +69,7 @@ const (
 	ppoll
 	prctl
 	prlimit64
+	pwrite64
 	read
 	readlinkat
 	recvmsg
@@ -172,6 +176,11 @@ var calls = [numCalls]call{
 	utimensat:         {"utimensat", 280, 88, "fspA"},
 	wait4:             {"wait4", 61, 260, "ipxp"},
 	write:             {"write", 1, 64, "fsi"},
+	pwrite64:          {"pwrite64", 18, 67, "fpii"},
+
+	landlock_add_rule:       {"landlock_add_rule", 445, 445, "fipx"},
+	landlock_create_ruleset: {"landlock_create_ruleset", 444, 444, "pix"},
+	landlock_restrict_self:  {"landlock_restrict_self", 446, 446, "fx"},
 }
 
 // String is the system call's name as the manual spells it.

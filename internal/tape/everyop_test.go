@@ -88,12 +88,29 @@ var everyOp = map[string]func(t *Tape){
 	"Mmap":            func(t *Tape) { t.Mmap(ArenaAddr, 1<<16, Int(3)) },
 	"PidfdSendSignal": func(t *Tape) { t.PidfdSendSignal(Int(3), sys.SIGTERM) },
 	"PidfdOpen":       func(t *Tape) { t.PidfdOpen(Int(1)) },
-	"ClockGettime":    func(t *Tape) { t.ClockGettime(sys.CLOCK_MONOTONIC, t.Zero(16).Addr()) },
 	"Statx":           func(t *Tape) { t.Statx(Int(3), "f", sys.AT_SYMLINK_NOFOLLOW, 0x7ff, t.Zero(256)) },
 	"Readlinkat":      func(t *Tape) { t.Readlinkat(Int(3), "link", t.Zero(64)) },
 	"Flistxattr":      func(t *Tape) { t.Flistxattr(Int(3), t.Zero(64)) },
 	"Fgetxattr":       func(t *Tape) { t.Fgetxattr(Int(3), "user.x", t.Zero(64)) },
-	"Fstatfs":         func(t *Tape) { t.Fstatfs(Int(3), t.Zero(120)) },
+	"ReadMem":         func(t *Tape) { t.ReadMem(Int(0), t.Zero(8).Addr(), 8) },
+	"Fchown":          func(t *Tape) { t.Fchown(Int(3), 1000, 4294967294) },
+	"Fsetxattr":       func(t *Tape) { t.Fsetxattr(Int(3), "user.a", "b") },
+	"Utimensat": func(t *Tape) {
+		t.Utimensat(Int(3), "f", 1, 2, sys.AT_SYMLINK_NOFOLLOW)
+		t.Utimensat(Int(3), "", 1, 2, 0)
+	},
+	"Linkat":    func(t *Tape) { t.Linkat(Int(3), "old", Int(4), "new", 0) },
+	"PwriteMem": func(t *Tape) { t.PwriteMem(Int(3), t.Zero(8).Addr(), 8, 1<<32) },
+	"Ftruncate": func(t *Tape) { t.Ftruncate(Int(3), 1<<32) },
+	"LandlockCreateRuleset": func(t *Tape) {
+		t.LandlockCreateRuleset(0x1fff, 0, 0)
+		t.LandlockCreateRuleset(0xffff, 3, 0)
+		t.LandlockCreateRuleset(0xffff, 3, 3).To(t.Slot("rules"))
+	},
+	"LandlockAddPath":      func(t *Tape) { t.LandlockAddPath(t.Slot("rules"), 0x2, 3) },
+	"LandlockRestrictSelf": func(t *Tape) { t.LandlockRestrictSelf(t.Slot("rules")) },
+	"ClockGettime":         func(t *Tape) { t.ClockGettime(sys.CLOCK_MONOTONIC, t.Zero(16).Addr()) },
+	"Fstatfs":              func(t *Tape) { t.Fstatfs(Int(3), t.Zero(120)) },
 }
 
 // adders are the methods of a tape that add an operation.

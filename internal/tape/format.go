@@ -117,6 +117,8 @@ func (t *Tape) formatWithin(a Arg, kind byte, depth int) string {
 		return fmt.Sprintf("slot%d", a.n)
 	case argField:
 		return fmt.Sprintf("[%#x]", a.n)
+	case argFar:
+		return fmt.Sprintf("word[%#x]", a.n)
 	case argSelf:
 		return "failure"
 	case argAddr:

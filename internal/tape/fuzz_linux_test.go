@@ -157,7 +157,7 @@ func FuzzTapeMistakes(f *testing.F) {
 			}
 		}
 		_, _ = tp.Link()
-		_, _ = tp.LinkArena(make([]byte, 1<<14))
+		_, _ = tp.LinkArena(make([]byte, 1<<14), tape.ArenaAddr)
 	})
 }
 
@@ -172,7 +172,7 @@ func FuzzDecodeFailure(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	arena, err := tp.LinkArena(make([]byte, 1<<16))
+	arena, err := tp.LinkArena(make([]byte, 1<<16), tape.ArenaAddr)
 	if err != nil {
 		f.Fatal(err)
 	}

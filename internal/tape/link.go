@@ -14,6 +14,7 @@ const (
 	headerAddr = 0x800200
 	headerSize = 16
 	opSize     = 44
+	opNext     = 36               // within an operation: which one follows
 	codeRoom   = 512 - elfHeaders // what the first 512 bytes of the file leave for code
 )
 
@@ -147,8 +148,11 @@ func (t *Tape) address(m *image, o operand, none uint64) (uint64, error) {
 	case o > noWord:
 		return m.words + uint64(o)*8, nil
 	}
-	if a := t.given(o); a.kind == argField && a.n < uint64(len(t.data)) {
+	switch a := t.given(o); {
+	case a.kind == argField && a.n < uint64(len(t.data)):
 		return m.data + a.n, nil
+	case a.kind == argFar && a.n <= 1<<32-8:
+		return a.n, nil
 	}
 	return 0, errors.New("it is neither a slot nor a field of this tape")
 }
@@ -178,7 +182,7 @@ func (t *Tape) encodeOp(b []byte, m *image, a Arch, i int) error {
 	if err != nil {
 		return err
 	}
-	le.PutUint32(b[36:], uint32(next))
+	le.PutUint32(b[opNext:], uint32(next))
 	le.PutUint32(b[40:], uint32(orElse))
 	return nil
 }

@@ -54,7 +54,7 @@ func TestMistakesAreErrors(t *testing.T) {
 			if err == nil || !strings.HasPrefix(err.Error(), "tape: ") || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %s", err, c.want)
 			}
-			if _, arena := tp.LinkArena(make([]byte, 1<<12)); arena == nil || arena.Error() != err.Error() {
+			if _, arena := tp.LinkArena(make([]byte, 1<<12), ArenaAddr); arena == nil || arena.Error() != err.Error() {
 				t.Errorf("LinkArena: %v", arena)
 			}
 		})
@@ -81,7 +81,7 @@ func TestArenaIsWrittenWhole(t *testing.T) {
 	buf := tp.Zero(13)
 	tp.Read(Int(0), buf).To(n)
 	tp.Goto(tp.Far("out", 0x1234))
-	want, err := tp.LinkArena(make([]byte, 4096))
+	want, err := tp.LinkArena(make([]byte, 4096), ArenaAddr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestArenaIsWrittenWhole(t *testing.T) {
 	for i := range dirty {
 		dirty[i] = 0xff
 	}
-	got, err := tp.LinkArena(dirty)
+	got, err := tp.LinkArena(dirty, ArenaAddr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestArenaIsWrittenWhole(t *testing.T) {
 	if got.Word(n) != minus {
 		t.Errorf("%d", got.Word(n))
 	}
-	if _, err := tp.LinkArena(dirty[:len(got.b)-1]); !errors.Is(err, ErrArenaFull) {
+	if _, err := tp.LinkArena(dirty[:len(got.b)-1], ArenaAddr); !errors.Is(err, ErrArenaFull) {
 		t.Error(err)
 	}
 }
@@ -144,7 +144,7 @@ func TestFailureRecords(t *testing.T) {
 	tp.Setsid()
 	tp.ExitGroup(Int(0))
 	b := make([]byte, 4096)
-	a, err := tp.LinkArena(b)
+	a, err := tp.LinkArena(b, ArenaAddr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,6 +84,11 @@ var numbers = map[string]int32{
 	"utimensat":         unix.SYS_UTIMENSAT,
 	"wait4":             unix.SYS_WAIT4,
 	"write":             unix.SYS_WRITE,
+	"pwrite64":          unix.SYS_PWRITE64,
+
+	"landlock_add_rule":       unix.SYS_LANDLOCK_ADD_RULE,
+	"landlock_create_ruleset": unix.SYS_LANDLOCK_CREATE_RULESET,
+	"landlock_restrict_self":  unix.SYS_LANDLOCK_RESTRICT_SELF,
 }
 
 func TestCallNumbers(t *testing.T) {

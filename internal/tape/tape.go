@@ -167,7 +167,7 @@ func (t *Tape) add(c Call, args ...Arg) Op {
 // eight bytes more are cheaper than a look-up.
 func (t *Tape) operand(a Arg) operand {
 	switch {
-	case a.kind == argField || a.kind == argSlot:
+	case a.kind == argField || a.kind == argSlot || a.kind == argFar:
 		return t.place(a)
 	case a.kind == argConst && a.n < uint64(len(t.small)):
 		if t.small[a.n] == 0 {
@@ -209,3 +209,10 @@ func (t *Tape) Far(name string, addr uint64) Label {
 
 // OpAddr is the address that operation o of a program will have, for Far in an arena.
 func (o Op) OpAddr() uint64 { return headerAddr + headerSize + uint64(o.i*opSize) }
+
+// NextAddr is the address of the four bytes that say, in a program, which operation follows o: an address too, that
+// the program may read from somewhere, and so be told where to go.
+func (o Op) NextAddr() Arg { return Uint(o.OpAddr() + opNext) }
+
+// Arg puts another value in the place of argument i.
+func (o Op) Arg(i int, a Arg) Op { o.t.ops[o.i].args[i] = o.t.operand(a); return o }
