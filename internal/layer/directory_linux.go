@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"slices"
 	"strings"
 	"unsafe"
 )
@@ -41,9 +42,14 @@ func (d *directory) cost() int {
 	return n
 }
 
-// setLook takes the look of an entry.
+// setLook takes the look of an entry. Attributes of an earlier one stay.
 func (u *unpacker) setLook(d *directory, l look) error {
 	u.cost -= d.cost()
+	for _, x := range d.look.xattrs {
+		if !slices.ContainsFunc(l.xattrs, func(y attribute) bool { return x.name == y.name }) {
+			l.xattrs = append(l.xattrs, x)
+		}
+	}
 	d.look, d.full = l, true
 	u.cost += d.cost()
 	const all = 0o700

@@ -37,6 +37,8 @@ func TestLayerEveryWay(t *testing.T) {
 func takersFor(t testing.TB, o *Options) []taker {
 	parts := strings.Split(t.Name(), "/")
 	switch {
+	case slices.Contains(parts, "confined"):
+		return []taker{inUserNamespace}
 	case slices.Contains(parts, "process"):
 		return []taker{inProcess}
 	case slices.Contains(parts, "direct"):
