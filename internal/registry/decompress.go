@@ -26,9 +26,10 @@ const (
 	// images take 32.
 	maxWindow = 32 << 20
 
-	// A stream may grow this much in any case, and beyond that by this factor: gzip can not exceed 1032.
-	freeGrowth = 1 << 30
-	maxRatio   = 1100
+	// A stream may grow this much in any case, and beyond that by this factor. gzip can not exceed 1032, which takes
+	// nothing but zeros; programs and text come to 10.
+	freeGrowth = 256 << 20
+	maxRatio   = 500
 
 	// maxUnpacked bounds what the layers of one image that are fetched together take on the disk: twice what they
 	// may have packed. The bounds of one layer are in package layer.

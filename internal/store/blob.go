@@ -23,7 +23,7 @@ func (s *Store) PutBlob(ctx context.Context, want v1.Hash, size int64, r io.Read
 
 func (s *Store) putBlob(ctx context.Context, want v1.Hash, size int64, r io.Reader) error {
 	_, err := s.addBlob(ctx, want, size, func(root disk, staged string) error {
-		return writeVerified(root, staged, want, size, io.LimitReader(&ctxReader{ctx, r}, size+1))
+		return writeVerified(root, staged, want, size, io.LimitReader(&ctxReader{ctx, r}, size+1), func(error) {})
 	})
 	return err
 }
@@ -63,10 +63,12 @@ func (s *Store) addBlob(ctx context.Context, want v1.Hash, size int64, write fun
 	return false, root.SyncDir("blobs/sha256")
 }
 
-// writeVerified writes what r yields to a new file, and fails unless it has the digest and size.
-func writeVerified(root disk, name string, want v1.Hash, size int64, r io.Reader) error {
+// writeVerified writes what r yields to a new file, and fails unless it has the digest and size. known is called once,
+// with the error, as soon as that is known: before the file is on the disk for good.
+func writeVerified(root disk, name string, want v1.Hash, size int64, r io.Reader, known func(error)) error {
 	f, err := root.Create(name)
 	if err != nil {
+		known(err)
 		return err
 	}
 	sum := sha256.New()
@@ -77,7 +79,8 @@ func writeVerified(root disk, name string, want v1.Hash, size int64, r io.Reader
 		err = ErrSize
 	case !matches(sum, want):
 		err = ErrDigest
-	default:
+	}
+	if known(err); err == nil {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())

@@ -15,8 +15,8 @@ import (
 )
 
 // PutBlobThrough is PutBlob for a blob that is wanted at once: while the content is being stored, through reads the same
-// bytes, at most flow.Memory ahead of the disk or behind it. They are verified only when all is over, so nothing that
-// through makes of them may be used before PutBlobThrough returns nil.
+// bytes, at most flow.Memory ahead of the disk or behind it. They are verified only at their end: if they are wrong,
+// through sees ErrDigest or ErrSize there instead of io.EOF, and so does not take for whole what is not.
 //
 // If through returns nil early, the rest is stored without it; if it fails, the blob is dropped and its error returned,
 // unless the content turned out to be wrong as well. A blob that is there already is read from the disk, and r is not
@@ -54,19 +54,61 @@ func writeThrough(ctx context.Context, root disk, name string, want v1.Hash, siz
 	defer cancel()
 	readers := flow.Split(ctx, io.LimitReader(r, size+1), 2)
 	var stored error
+	end := &verdict{Reader: readers[1], known: make(chan struct{})}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer readers[0].Close()
-		if stored = writeVerified(root, name, want, size, readers[0]); stored != nil {
+		if stored = writeVerified(root, name, want, size, readers[0], end.is); stored != nil {
 			cancel()
 		}
 	})
-	err := beside(&wg, cancel, readers[1], through)
+	err := beside(&wg, cancel, readers[1], func(io.Reader) error { return through(end) })
 	// A stored error that only comes of the cancelling says less than that of through.
 	if err != nil && (stored == nil || errors.Is(stored, context.Canceled)) {
 		return err
 	}
 	return stored
+}
+
+// verdict yields a stream whose end tells what is known by then of all of it.
+type verdict struct {
+	*flow.Reader
+	known chan struct{}
+	err   error // once known is closed
+}
+
+// is tells what is known.
+func (v *verdict) is(err error) {
+	v.err = err
+	close(v.known)
+}
+
+// Read reads on. At the end it waits for the other reader to have got there.
+func (v *verdict) Read(p []byte) (int, error) {
+	n, err := v.Reader.Read(p)
+	return n, v.end(err)
+}
+
+// WriteTo writes everything to w.
+func (v *verdict) WriteTo(w io.Writer) (int64, error) {
+	n, err := v.Reader.WriteTo(w)
+	if err == nil {
+		err = v.end(io.EOF)
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return n, err
+}
+
+func (v *verdict) end(err error) error {
+	if err != io.EOF {
+		return err
+	}
+	if <-v.known; v.err != nil {
+		return v.err
+	}
+	return io.EOF
 }
 
 // beside calls through and waits for the others, whom it ends if through does not succeed or does not even return.

@@ -196,3 +196,34 @@ func TestPutBlobThroughFileFails(t *testing.T) {
 	}
 	settled(t, goroutines)
 }
+
+// Whoever reads along is told at the end whether it was the blob.
+func TestPutBlobThroughTellsTheEnd(t *testing.T) {
+	s := open(t)
+	content := bytes.Repeat([]byte("content"), 100_000)
+	want, size := digest(content), int64(len(content))
+	wrong := bytes.Clone(content)
+	wrong[1] ^= 1
+	for name, tc := range map[string]struct {
+		b  []byte
+		is error
+	}{"wrong": {wrong, ErrDigest}, "short": {content[1:], ErrSize}, "long": {append(bytes.Clone(content), 1), ErrSize}, "right": {content, nil}} {
+		var read, copied error
+		for _, end := range []*error{&read, &copied} {
+			err := s.PutBlobThrough(t.Context(), want, size, bytes.NewReader(tc.b), func(r io.Reader) error {
+				if end == &read {
+					_, *end = io.ReadAll(r)
+				} else {
+					_, *end = io.Copy(io.Discard, r)
+				}
+				return nil
+			})
+			if !errors.Is(err, tc.is) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if !errors.Is(read, tc.is) || !errors.Is(copied, tc.is) {
+			t.Errorf("%s: read %v, copied %v", name, read, copied)
+		}
+	}
+}
