@@ -91,6 +91,12 @@ func (s *Store) tag(ctx context.Context, ref string, desc v1.Descriptor) error {
 	if err := complete(root, desc); err != nil {
 		return err
 	}
+	// What was found there may be another process's that has not come to this yet.
+	for _, dir := range []string{"blobs/sha256", "layers"} {
+		if err := root.SyncDir(dir); err != nil {
+			return err
+		}
+	}
 	desc.Annotations = map[string]string{refName: ref}
 	desc.URLs, desc.Data = nil, nil
 	return changeIndex(ctx, root, func(index *v1.IndexManifest) error {

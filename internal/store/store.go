@@ -79,7 +79,7 @@ func (s *Store) read() (disk, error) { return s.open() }
 
 // write opens the directory for a call that writes, and makes what is missing.
 func (s *Store) write(ctx context.Context) (disk, error) {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+	if err := makeDir(s.dir); err != nil {
 		return nil, wrap("open", s.dir, err)
 	}
 	root, err := s.read()
@@ -91,6 +91,29 @@ func (s *Store) write(ctx context.Context) (disk, error) {
 		return nil, wrap("open", s.dir, err)
 	}
 	return root, nil
+}
+
+// makeDir makes a directory and what is missing above it, for good: what is in a directory is not durable before the
+// names of the directory and of those above are.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	up := filepath.Dir(dir)
+	if err := makeDir(up); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if !syncsDirectories {
+		return nil
+	}
+	d, err := os.Open(up)
+	if err != nil {
+		return nil // it may be another's, and closed to lookers
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // update opens the directory for a call that changes what is there. There must be something.
@@ -159,6 +182,9 @@ func (s *Store) prepare(ctx context.Context, root disk) error {
 		if err := root.MkdirAll(d, 0o700); err != nil {
 			return err
 		}
+	}
+	if err := root.SyncDir("blobs"); err != nil { // the others' names are synced with that of index.json
+		return err
 	}
 	for _, name := range []string{"gate", "gc", "index", "staging"} { // a full disk has no room for them later
 		f, err := root.OpenFile("locks/"+name, os.O_RDWR|os.O_CREATE, 0o600)
