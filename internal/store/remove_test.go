@@ -147,6 +147,30 @@ func TestStoreUse(t *testing.T) {
 	}
 }
 
+// An image in use stays even if another program has taken it out of index.json.
+func TestStoreUseWithoutEntry(t *testing.T) {
+	s := open(t)
+	d := put(t, s, "a:1", tarOf(t, "a", "1"))
+	release, _, err := s.Use(d.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := objects(t, s)
+	if err := os.WriteFile(filepath.Join(s.Dir(), "index.json"), []byte(`{"schemaVersion":2,"manifests":[]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Prune(t.Context(), PruneOptions{All: true}); err != nil {
+		t.Fatal(err)
+	}
+	if after := objects(t, s); !slices.Equal(after, before) {
+		t.Errorf("left of a used image: %v", after)
+	}
+	release()
+	if _, err := s.Prune(t.Context(), PruneOptions{}); err != nil || len(objects(t, s)) != 0 {
+		t.Errorf("%v, left %v", err, objects(t, s))
+	}
+}
+
 func TestStoreRemoveIndex(t *testing.T) {
 	s := open(t)
 	one, two := put(t, s, "one:1", tarOf(t, "a", "1")), put(t, s, "two:1", tarOf(t, "a", "2"))
