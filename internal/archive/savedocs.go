@@ -46,8 +46,10 @@ func (o *outgoing) documents(opts SaveOptions) ([]namedDoc, error) {
 	return append(docs, namedDoc{manifestName, b}), nil
 }
 
-// indexEntry names an image: for containerd in full, and by the specification's annotation as Docker does it, with the
-// tag alone, or for the readers of OCI archives in full, who else could not tell two images apart.
+// indexEntry names an image. In a DockerArchive it does so as Docker does, for containerd in full and by the
+// specification's annotation with the tag alone. Readers of other layouts could not tell two images with that tag apart,
+// and know but that annotation, so there the name is in full: programs that write layouts anew, as umoci does, change it
+// and would leave another one behind that is wrong from then on.
 func (it *item) indexEntry(f Format) indexEntry {
 	d := it.img.desc
 	e := indexEntry{descriptor: descriptor{d.MediaType, d.Digest.String(), d.Size}}
@@ -59,12 +61,13 @@ func (it *item) indexEntry(f Format) indexEntry {
 	if it.name == "" {
 		return e
 	}
-	e.Annotations = map[string]string{imageName: it.name, refName: it.name}
-	if f == DockerArchive {
-		delete(e.Annotations, refName)
-		if tag := tagIn(it.name); tag != "" {
-			e.Annotations[refName] = tag
-		}
+	if f == OCIArchive {
+		e.Annotations = map[string]string{refName: it.name}
+		return e
+	}
+	e.Annotations = map[string]string{imageName: it.name}
+	if tag := tagIn(it.name); tag != "" {
+		e.Annotations[refName] = tag
 	}
 	return e
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 )
@@ -13,8 +14,12 @@ import (
 // WriteTar writes the image as one tar file, its whiteouts applied: the directories, links and devices in the order of
 // their names, then the contents in the order of the layers. So each layer is read once, forwards, beside the once for
 // the index, and however large the files are, memory is that of the index and of the names. The same image gives the
-// same bytes. Of several names of a file the first in order has the content. Attributes that overlayfs, or the host's
-// security modules, would take for their own are left out, as they are when layers are unpacked.
+// same bytes.
+//
+// Of several names of a file the first in order has the content. Directories with files come a second time at the end,
+// with the time that making the files has changed for those who extract them, and until then their owner may write in
+// them. Attributes that overlayfs, or the host's security modules, would take for their own are left out, as they are
+// when layers are unpacked.
 //
 // Errors: *Error, the error of w, ctx.Err(). After an error the file ends too early.
 func (f *FS) WriteTar(ctx context.Context, w io.Writer) error {
@@ -33,6 +38,11 @@ func (f *FS) WriteTar(ctx context.Context, w io.Writer) error {
 	if err := errors.Join(t.contents(in), in.close()); err != nil {
 		return err
 	}
+	for _, d := range t.again {
+		if err := t.header(d.node, d.name, d.node.mode); err != nil {
+			return err
+		}
+	}
 	return t.w.Close()
 }
 
@@ -48,6 +58,7 @@ type tarOut struct {
 	w     *tar.Writer
 	first map[*node]string // the names under which things without content were written
 	files []named
+	again []named // directories that files are made in
 	buf   []byte
 }
 
@@ -67,7 +78,7 @@ func (t *tarOut) tree(n *node, name string) error {
 		return t.link(n, name, first)
 	}
 	t.first[n] = name
-	return t.header(n, name)
+	return t.header(n, name, n.mode)
 }
 
 func (t *tarOut) directory(n *node, name string) error {
@@ -77,7 +88,14 @@ func (t *tarOut) directory(n *node, name string) error {
 	} else {
 		name += "/"
 	}
-	if err := t.header(n, self); err != nil {
+	mode := n.mode
+	if len(n.dir.list) > 0 {
+		mode |= 0o700
+	}
+	if mode != n.mode || slices.ContainsFunc(n.dir.list, func(c child) bool { return c.node.mode.IsRegular() }) {
+		t.again = append(t.again, named{n, self})
+	}
+	if err := t.header(n, self, mode); err != nil {
 		return err
 	}
 	for _, c := range n.dir.list {
@@ -109,7 +127,7 @@ func (t *tarOut) contents(in *forwards) error {
 }
 
 func (t *tarOut) content(f named, in *forwards) error {
-	if err := t.header(f.node, f.name); err != nil {
+	if err := t.header(f.node, f.name, f.node.mode); err != nil {
 		return err
 	}
 	if f.node.size == 0 {
@@ -149,8 +167,9 @@ func (s *remembering) Read(p []byte) (int, error) {
 }
 
 // header writes the header of a file that is not a link to another.
-func (t *tarOut) header(n *node, name string) error {
+func (t *tarOut) header(n *node, name string, mode fs.FileMode) error {
 	h := n.header(name)
+	h.Mode = tarMode(mode)
 	h.Format = tar.FormatPAX // the others have no parts of seconds
 	for key := range h.PAXRecords {
 		if !portable(strings.TrimPrefix(key, paxXattr)) {
