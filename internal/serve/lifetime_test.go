@@ -119,9 +119,11 @@ func TestIdleUploadsEnd(t *testing.T) {
 		}
 		us.give(up, false)
 		time.Sleep(59 * time.Second)
+		us.mu.Lock()
 		if len(us.open) != 1 {
 			t.Error("it ended early")
 		}
+		us.mu.Unlock()
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if _, a := us.take(up.id, "a/b", func() {}); a == nil || a.code != uploadUnknown {

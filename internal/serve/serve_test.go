@@ -150,7 +150,7 @@ func same(t testing.TB, what string, a, b interface{ RawManifest() ([]byte, erro
 func indexForHere(t testing.TB) v1.ImageIndex {
 	t.Helper()
 	add := func(arch string) mutate.IndexAddendum {
-		return mutate.IndexAddendum{Add: mutate.MediaType(randomImage(t), types.OCIManifestSchema1),
+		return mutate.IndexAddendum{Add: ociImage(t, arch),
 			Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}}
 	}
 	return mutate.AppendManifests(empty.Index, add("other"), add(runtime.GOARCH))
@@ -166,4 +166,16 @@ type basic struct{}
 
 func (basic) Authorization() (*authn.AuthConfig, error) {
 	return &authn.AuthConfig{Username: "u", Password: "p"}, nil
+}
+
+// ociImage is an image of OCI's media types alone.
+func ociImage(t testing.TB, arch string) v1.Image {
+	t.Helper()
+	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	for range 2 {
+		img = must[v1.Image](t)(mutate.AppendLayers(img, must[v1.Layer](t)(random.Layer(3000, types.OCILayer))))
+	}
+	cfg := must[*v1.ConfigFile](t)(img.ConfigFile())
+	cfg.OS, cfg.Architecture = "linux", arch
+	return must[v1.Image](t)(mutate.ConfigFile(img, cfg))
 }
