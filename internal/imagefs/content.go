@@ -50,7 +50,7 @@ func (f *FS) sparse(n *node, off int64) (*content, error) {
 // at opens the tar stream that a file is in, at a position of it.
 func (f *FS) at(n *node, pos int64) (io.Reader, func() error, error) {
 	l := &f.layers[n.layer]
-	if l.Decompress == nil {
+	if l.plain() {
 		p, err := openPlain(l)
 		if err != nil {
 			return nil, nil, err
@@ -58,7 +58,7 @@ func (f *FS) at(n *node, pos int64) (io.Reader, func() error, error) {
 		_, err = p.Seek(pos, io.SeekStart)
 		return p, p.Close, err
 	}
-	c, err := f.idle.take(l, pos)
+	c, err := f.idle.take(l, &f.index.made.Load().marks[n.layer], pos)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -3,12 +3,17 @@
 // The first use reads each layer once and builds an index of names, kinds, owners and positions; contents are read when
 // they are asked for. An entry costs about 250 bytes of memory beside its name, and no content is kept.
 //
-//	FS ── node (tree of the image: whiteouts applied, hard links are one node)
-//	 └── stream (one per layer) ── cursor (a position in the tar stream of a layer)
+//	FS ── node      a tree of the image: whiteouts applied, hard links are one node
+//	 ├── marks     of each gzip layer
+//	 └── cursor    a position in the tar stream of a layer, in use by a file or idle
 //
-// A layer that is a plain tar file is read where it lies. A compressed one can only be read forwards, so positions that
-// files were read up to are kept, without an open file, for those that lie behind them: a walk over an image in the
-// order of its layers decompresses each layer twice, once for the index. Reading backwards begins at the start.
+// A layer that is a plain tar file is read where it lies. A compressed one can only be read forwards. Of gzip the index
+// keeps marks, at 32 KiB each and at most 32 MiB for an image, from which decoding goes on: a file costs as much as the
+// megabyte before it, in layers larger than 1 GiB proportionally more. For every format some positions that files were
+// read up to are kept, without an open file, for those that lie behind them. So a walk over an image in the order of its
+// layers decompresses each twice, once for the index; only in a zstd layer reading backwards begins at the start.
+//
+// Nothing is written to the disk, and no goroutine or descriptor is held between calls.
 //
 // The names, links and limits of a layer are judged by the rules of package layer, and layers are put together as
 // overlayfs does: what a path shows here is what it shows in a container. There are two differences. A directory that a

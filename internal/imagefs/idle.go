@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// maxIdle bounds the positions kept for an image. A gzip decoder takes about 110 KB, a zstd decoder up to its window.
+// maxIdle bounds the positions kept for an image. A gzip decoder takes about 300 KB, a zstd decoder up to its window.
 const maxIdle = 8
 
 // idle keeps positions in compressed layers that files have been read up to, the one used last at the end.
@@ -14,10 +14,15 @@ type idle struct {
 	cursors []*cursor
 }
 
-// take gives the caller a cursor of the layer at the position: the nearest before it, or else a new one.
-func (i *idle) take(l *Layer, pos int64) (*cursor, error) {
-	c := i.nearest(l, pos)
-	if c == nil {
+// take gives the caller a cursor of the layer at the position: the nearest before it, one from a mark, or a new one.
+func (i *idle) take(l *Layer, m *marks, pos int64) (*cursor, error) {
+	mark, marked := m.before(pos)
+	c := i.nearest(l, mark.Out, pos)
+	switch {
+	case c != nil:
+	case marked:
+		c = cursorAt(l, mark)
+	default:
 		var err error
 		if c, err = newCursor(l); err != nil {
 			return nil, err
@@ -30,12 +35,13 @@ func (i *idle) take(l *Layer, pos int64) (*cursor, error) {
 	return c, nil
 }
 
-func (i *idle) nearest(l *Layer, pos int64) *cursor {
+// nearest takes the last cursor of a layer that is neither before the one position nor behind the other.
+func (i *idle) nearest(l *Layer, from, pos int64) *cursor {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	best := -1
 	for k, c := range i.cursors {
-		if c.layer == l && c.pos <= pos && (best < 0 || c.pos > i.cursors[best].pos) {
+		if c.layer == l && c.pos >= from && c.pos <= pos && (best < 0 || c.pos > i.cursors[best].pos) {
 			best = k
 		}
 	}

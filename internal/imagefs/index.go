@@ -14,8 +14,9 @@ type index struct {
 }
 
 type outcome struct {
-	root *node
-	err  error
+	root  *node
+	marks []marks // of each layer
+	err   error
 }
 
 // Index makes the index, unless it is made: later calls of all methods find it. It is for those who want it at a time
@@ -41,26 +42,30 @@ func (f *FS) tree(ctx context.Context) (*node, error) {
 	if o := f.index.made.Load(); o != nil {
 		return o.root, o.err
 	}
-	root, err := f.scan(ctx)
+	o := &outcome{marks: make([]marks, len(f.layers))}
+	o.root, o.err = f.scan(ctx, o.marks)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	f.index.made.Store(&outcome{root, err})
-	return root, err
+	f.index.made.Store(o)
+	return o.root, o.err
 }
 
 // scan reads all layers, a few at once, and puts their trees together.
-func (f *FS) scan(ctx context.Context) (*node, error) {
+func (f *FS) scan(ctx context.Context, all []marks) (*node, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	trees, b := make([]*node, len(f.layers)), newBudget(f.o)
+	for i := range all {
+		all[i] = marks{most: max(maxMarks/len(all), 4), distance: firstDistance}
+	}
 	var next atomic.Int32
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(f.layers)) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(trees) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				var err error
-				if trees[i], err = scanLayer(ctx, &f.layers[i], i, b); err != nil {
+				if trees[i], err = scanLayer(ctx, &f.layers[i], i, b, &all[i]); err != nil {
 					cancel(err) // keeps the first
 				}
 			}

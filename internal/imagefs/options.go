@@ -23,14 +23,21 @@ type Layer struct {
 	// Open opens the blob. It may be called at any time as long as the file system is used, by several goroutines.
 	Open func() (Blob, error)
 
-	// Decompress makes the tar stream of the blob, and closes the blob when the stream is closed. It must start no
-	// goroutine: streams are kept without being closed. Nil is for a blob that is a tar file itself.
+	// Gzip says that the blob is a gzip stream.
+	Gzip bool
+
+	// Decompress makes the tar stream of a blob in another format, and closes the blob when the stream is closed. It
+	// must start no goroutine: streams are kept without being closed. Nil, without Gzip, is for a blob that is a tar
+	// file itself.
 	Decompress func(blob io.ReadCloser) (io.ReadCloser, error)
 
 	// DiffID is the digest of the tar stream, and is verified while the index is made. Zero: it is not. It is
 	// ignored for a blob that is a tar file itself: that one's digest is the blob's, verified when it was stored.
 	DiffID v1.Hash
 }
+
+// plain reports a blob that is a tar file itself.
+func (l *Layer) plain() bool { return !l.Gzip && l.Decompress == nil }
 
 // Options bounds what the index of an image may cost. The zero value has the defaults. Reaching a limit is a
 // *layer.LimitError.
@@ -64,6 +71,13 @@ const (
 	// maxDepth bounds the directories within one another. A name has 256 components at most, but links can
 	// lead deeper.
 	maxDepth = 4096
+
+	// maxMarks bounds the marks of an image, 32 KiB each.
+	maxMarks = 1024
+
+	// firstDistance is how far apart the marks of a layer are at first, in bytes of its tar stream. It doubles whenever
+	// there are too many.
+	firstDistance = 1 << 20
 
 	// maxSteps bounds the components that all lookups in one layer go through. A tree of 2,000,000 files takes a
 	// tenth of it; links to links could else make each entry cost 80,000.

@@ -30,23 +30,17 @@ type scan struct {
 	owners map[owner]*owner
 }
 
-// scanLayer makes the tree of the layer with that number.
-func scanLayer(ctx context.Context, l *Layer, number int, b *budget) (*node, error) {
+// scanLayer makes the tree of the layer with that number, and marks.
+func scanLayer(ctx context.Context, l *Layer, number int, b *budget, m *marks) (*node, error) {
 	s := &scan{
 		tree: newTree(b), layer: int32(number), limits: b.o.Layer, left: b.o.Layer.Entries, owners: map[owner]*owner{},
 	}
-	r, err := openStream(l)
+	s.in = &tally{ctx: ctx, max: s.limits.Bytes}
+	stream, done, err := s.open(l, m)
 	if err != nil {
 		return nil, &Error{Layer: l.Name, Err: err}
 	}
-	defer r.Close()
-	s.in = &tally{ctx: ctx, r: r, max: s.limits.Bytes}
-	var stream io.Reader = s.in
-	if seeker, ok := r.(io.Seeker); ok {
-		stream = &seekingTally{s.in, seeker} // contents are not even read
-	} else if l.DiffID != (v1.Hash{}) {
-		s.in.sum = sha256.New()
-	}
+	defer done.Close()
 	if err := s.run(stream); err != nil {
 		var e *Error
 		if errors.As(err, &e) {
@@ -59,6 +53,26 @@ func scanLayer(ctx context.Context, l *Layer, number int, b *budget) (*node, err
 		return nil, &Error{Layer: l.Name, Err: fmt.Errorf("%w %s", ErrDiffID, l.DiffID)}
 	}
 	return s.root, nil
+}
+
+// open opens the tar stream.
+func (s *scan) open(l *Layer, m *marks) (io.Reader, io.Closer, error) {
+	r, err := openStream(l)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.in.r = r
+	c, ok := r.(*cursor)
+	if !ok {
+		return &seekingTally{s.in, r.(io.Seeker)}, r, nil // contents are not even read
+	}
+	if z, ok := c.r.(gzipStream); ok {
+		z.OnMark(m.distance, m.add)
+	}
+	if l.DiffID != (v1.Hash{}) {
+		s.in.sum = sha256.New()
+	}
+	return s.in, r, nil
 }
 
 func (s *scan) run(r io.Reader) error {

@@ -3,14 +3,16 @@ package imagefs
 import (
 	"errors"
 	"io"
+
+	"github.com/caisson-go/caisson/internal/inflate"
 )
 
-// openStream opens the tar stream of a layer. That of a layer that is not compressed is an io.Seeker and an io.ReaderAt.
+// openStream opens the tar stream of a layer at its beginning.
 func openStream(l *Layer) (io.ReadCloser, error) {
-	if l.Decompress != nil {
-		return newCursor(l)
+	if l.plain() {
+		return openPlain(l)
 	}
-	return openPlain(l)
+	return newCursor(l)
 }
 
 // plain is the tar stream of a layer that is not compressed.
@@ -76,11 +78,26 @@ type cursor struct {
 
 func newCursor(l *Layer) (*cursor, error) {
 	src := &source{layer: l}
+	if l.Gzip {
+		return &cursor{layer: l, src: src, r: gzipStream{inflate.NewReader(src), src}}, nil
+	}
 	r, err := l.Decompress(src)
 	if err != nil {
 		return nil, errors.Join(err, src.park())
 	}
 	return &cursor{layer: l, src: src, r: r}, nil
+}
+
+// cursorAt begins at a mark.
+func cursorAt(l *Layer, m inflate.Mark) *cursor {
+	src := &source{layer: l, off: m.In}
+	return &cursor{layer: l, src: src, r: gzipStream{inflate.Resume(src, m), src}, pos: m.Out}
+}
+
+// gzipStream is a decoder with its source.
+type gzipStream struct {
+	*inflate.Reader
+	io.Closer
 }
 
 // Read reads on.

@@ -70,14 +70,21 @@ func pack(t testing.TB, entries ...entry) []byte {
 	return buf.Bytes()
 }
 
-// blobs counts what is open of the blobs of a test, and how often they were decompressed from the beginning.
+// blobs counts what is open of the blobs of a test, how often they were decompressed from the beginning where that can be
+// told, and the bytes read.
 type blobs struct {
-	open, began atomic.Int64
+	open, began, read atomic.Int64
 }
 
 type blob struct {
 	*bytes.Reader
 	of *blobs
+}
+
+func (b *blob) ReadAt(p []byte, off int64) (int, error) {
+	n, err := b.Reader.ReadAt(p, off)
+	b.of.read.Add(int64(n))
+	return n, err
 }
 
 func (b *blob) Close() error { b.of.open.Add(-1); return nil }
@@ -104,11 +111,7 @@ func (b *blobs) gzip(t testing.TB, content []byte) Layer {
 	w.Close()
 	l := b.plain(packed.Bytes())
 	l.DiffID = digest(content)
-	l.Decompress = func(r io.ReadCloser) (io.ReadCloser, error) {
-		b.began.Add(1)
-		z, err := gzip.NewReader(r)
-		return stream{z, r}, err
-	}
+	l.Gzip = true
 	return l
 }
 

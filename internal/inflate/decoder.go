@@ -17,6 +17,7 @@ type decoder struct {
 	in     input
 	phase  phase
 	final  bool    // this block is the last
+	pause  bool    // decode returns where a block ends
 	left   int     // of a stored block
 	now    *tables // of this block
 	hist   int     // how much of the end of window counts
@@ -33,7 +34,7 @@ type decoder struct {
 func (d *decoder) begin() { d.phase, d.final, d.hist = header, false, 0 }
 
 // decode decodes into out until there is no room for another match, and returns how much it wrote; that is less than
-// len(out) - outputSlack only together with an error, io.EOF at the end of the stream.
+// len(out) - outputSlack only together with an error, io.EOF at the end of the stream, or where it pauses.
 func (d *decoder) decode(out []byte) (n int, err error) {
 	for err == nil && len(out)-n >= outputSlack {
 		switch d.phase {
@@ -45,6 +46,9 @@ func (d *decoder) decode(out []byte) (n int, err error) {
 			n, err = d.symbols(out, n)
 		case finished:
 			err = io.EOF
+		}
+		if d.pause && d.phase == header {
+			break
 		}
 	}
 	d.remember(out[:n])

@@ -27,6 +27,7 @@ type Reader struct {
 	err     error  // for good
 	spare   []byte // made when it is first needed
 	waiting []byte // part of spare that nobody has read yet
+	marks   *marker
 }
 
 // NewReader returns a reader that reads r when it is first read.
@@ -100,10 +101,11 @@ func (z *Reader) fill(p []byte) (int, error) {
 			}
 			continue
 		}
-		k, err := z.d.decode(p[n:])
+		k, err := z.decode(p[n:])
 		z.sum = crc32.Update(z.sum, crc32.IEEETable, p[n:n+k])
 		z.size += uint32(k)
 		n += k
+		z.mark()
 		if err == io.EOF {
 			err = z.d.in.trailer(z.sum, z.size)
 			z.inside = false

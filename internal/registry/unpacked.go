@@ -19,8 +19,15 @@ func Decompress(mt types.MediaType, blob io.ReadCloser) (io.ReadCloser, error) {
 	return decompress(c, blob)
 }
 
+// Packing tells how the blob of a layer is packed: as a tar file, as a gzip stream, or if neither in another way that
+// Decompress knows. Errors: ErrMediaType.
+func Packing(mt types.MediaType) (isPlain, isGzip bool, err error) {
+	c, err := compressionOf(mt)
+	return c == plain && err == nil, c == gzipped, err
+}
+
 // IsPlain reports a layer that is stored as a tar file. Errors: ErrMediaType.
 func IsPlain(mt types.MediaType) (bool, error) {
-	c, err := compressionOf(mt)
-	return c == plain, err
+	isPlain, _, err := Packing(mt)
+	return isPlain, err
 }

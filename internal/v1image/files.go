@@ -33,7 +33,7 @@ func FS(s *store.Store, digest v1.Hash, o *imagefs.Options) (*imagefs.FS, error)
 }
 
 func fileLayer(s *store.Store, d v1.Descriptor, diffID v1.Hash) (imagefs.Layer, error) {
-	plain, err := registry.IsPlain(d.MediaType)
+	plain, gzip, err := registry.Packing(d.MediaType)
 	if err != nil {
 		return imagefs.Layer{}, err
 	}
@@ -41,6 +41,8 @@ func fileLayer(s *store.Store, d v1.Descriptor, diffID v1.Hash) (imagefs.Layer, 
 	switch {
 	case plain && d.Digest != diffID: // the blob is the tar stream, so it has two digests
 		return l, fmt.Errorf("%w: diff id %s of a layer that is not compressed", ErrChanged, diffID)
+	case gzip:
+		l.Gzip = true
 	case !plain:
 		l.Decompress = func(blob io.ReadCloser) (io.ReadCloser, error) { return registry.Decompress(d.MediaType, blob) }
 	}

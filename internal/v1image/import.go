@@ -188,7 +188,7 @@ func (in *importer) unpackOrMend(ctx context.Context, l v1.Layer, d v1.Descripto
 // unpack unpacks a stored layer. Where layers can not be unpacked the blob is all there is of it.
 func (in *importer) unpack(ctx context.Context, d v1.Descriptor, diffID v1.Hash) error {
 	if !layer.Supported {
-		_, err := registry.IsPlain(d.MediaType)
+		_, _, err := registry.Packing(d.MediaType)
 		return err
 	}
 	return in.s.PutLayer(ctx, diffID, func() (io.ReadCloser, error) {
