@@ -23,13 +23,14 @@ type Cloned struct {
 // attributes with those of overlayfs. Where the filesystem can (Btrfs, XFS) files share their blocks with the original,
 // which takes the same time for a gigabyte as for a byte; elsewhere the kernel copies them.
 //
-// The files are opened as Tree.Opener has it, and made with the rights of the program, which must be allowed to give them
-// their owners: root, or a user whose container has one id. Nothing is synced. After an error dst holds a part.
+// The files are opened as Tree.Opener has it. They are made with the rights of the program; if that is not root, the proxy
+// of the Opener gives them to their owners, and Tree.Owner must be the map of its user namespace, in which the program's
+// own ids are root's. Nothing is synced. After an error dst holds a part.
 //
 // Errors: *Error around ErrChanged, a *LimitError, the errno; ctx.Err().
 func Clone(ctx context.Context, t Tree, dst *os.File) (Cloned, error) {
 	limits := t.Limits.withDefaults()
-	c := &cloner{walker: newWalker(ctx, &t, limits), to: newPool(Direct{}), links: map[identity]*made{}}
+	c := &cloner{walker: newWalker(ctx, &t, limits), to: newPool(Direct{}), links: map[identity]*made{}, root: os.Geteuid() == 0}
 	defer c.close()
 	defer c.to.close()
 	err := c.run(dst)
@@ -43,6 +44,7 @@ type cloner struct {
 	result Cloned
 	buf    []byte
 	slow   bool // this filesystem has no shared blocks
+	root   bool // this program may give files to anybody
 
 	links     map[identity]*made
 	linkBytes int64
@@ -51,7 +53,7 @@ type cloner struct {
 // target is a directory of the copy, and what it will look like when everything is in it.
 type target struct {
 	*node
-	look sys.Look
+	look Looked
 }
 
 // made is a file of the copy that has more names to come.
@@ -70,7 +72,7 @@ func (c *cloner) run(dst *os.File) error {
 	if err != nil {
 		return fail("open", "", err)
 	}
-	c.enter(&frame{stack: []*node{upper}}, to, upper.look)
+	c.enter(&frame{stack: []*node{upper}}, to, Looked{Look: upper.look})
 	for len(c.frames) > 0 {
 		f := c.top()
 		it, err := c.item(f)
@@ -88,7 +90,7 @@ func (c *cloner) run(dst *os.File) error {
 	return nil
 }
 
-func (c *cloner) enter(f *frame, to *node, look sys.Look) {
+func (c *cloner) enter(f *frame, to *node, look Looked) {
 	c.into = append(c.into, &target{to, look})
 	c.push(f)
 }
@@ -106,11 +108,10 @@ func (c *cloner) leave(f *frame) error {
 	if err != nil {
 		return fail("getxattr", f.path, err)
 	}
-	fd, err := c.fd(to.node)
-	if err != nil {
+	if _, err := c.fd(to.node); err != nil {
 		return fail("open", f.path, err)
 	}
-	if err := dress(fd, f.path, &to.look, list); err != nil {
+	if err := c.dress(to.dir.(*directDir).f, f.path, &to.look, list); err != nil {
 		return err
 	}
 	c.to.drop(to.node)
@@ -152,7 +153,7 @@ func (c *cloner) visit(f *frame, it *item) error {
 	if err != nil {
 		return fail("mknod", path, err)
 	}
-	return dressName(fd, it, path)
+	return c.dressName(fd, it, path)
 }
 
 func (c *cloner) directory(f *frame, it *item, path string, parent *node, fd int) error {
@@ -172,7 +173,7 @@ func (c *cloner) directory(f *frame, it *item, path string, parent *node, fd int
 	if err != nil {
 		return fail("stat", path, err)
 	}
-	c.enter(&frame{path: path, stack: []*node{n}}, &node{parent: parent, name: it.name, look: look}, of)
+	c.enter(&frame{path: path, stack: []*node{n}}, &node{parent: parent, name: it.name, look: look}, Looked{Look: of})
 	return nil
 }
 
@@ -223,7 +224,7 @@ func (c *cloner) symlink(f *frame, it *item, path string, fd int) error {
 	if err := sys.Symlinkat(l.Target, fd, it.name); err != nil {
 		return fail("symlink", path, err)
 	}
-	return dressName(fd, it, path)
+	return c.dressName(fd, it, path)
 }
 
 // regular copies a regular file.
@@ -244,57 +245,21 @@ func (c *cloner) regular(f *frame, it *item, path string, fd int) error {
 	if err != nil {
 		return fail("open", path, err)
 	}
-	to, err := sys.CreateExcl(fd, it.name)
+	made, err := sys.CreateExcl(fd, it.name)
 	if err != nil {
 		return fail("create", path, err)
 	}
-	err = c.content(to, int(file.Fd()), &was)
+	to := os.NewFile(uintptr(made), it.name)
+	err = c.content(made, int(file.Fd()), &was)
 	if err == nil {
-		err = dress(to, path, &was, file.Xattrs)
+		err = c.dress(to, path, &Looked{Look: was}, file.Xattrs)
 	}
-	return fail("write", path, errors.Join(err, sys.CloseFD(to)))
+	return fail("write", path, errors.Join(err, to.Close()))
 }
 
 // cloneXattr leaves out what the host's security modules have put there.
 func cloneXattr(name string) bool {
 	return !strings.HasPrefix(name, "security.") || name == "security.capability"
-}
-
-// dress gives an open file its look. The order matters: chown(2) clears set-id bits and file capabilities, and everything
-// changes the time.
-func dress(fd int, path string, l *sys.Look, list []Xattr) error {
-	if err := sys.Fchown(fd, l.UID, l.GID); err != nil {
-		return fail("chown", path, err)
-	}
-	for _, x := range list {
-		if err := sys.Fsetxattr(fd, x.Name, x.Value); err != nil {
-			return fail("setxattr "+x.Name, path, err)
-		}
-	}
-	if err := sys.Fchmod(fd, l.Mode&0o7777); err != nil {
-		return fail("chmod", path, err)
-	}
-	return fail("utimes", path, sys.Lutimesat(fd, "", l.Mtime))
-}
-
-// dressName is dress for what must not be opened.
-func dressName(dir int, it *item, path string) error {
-	uid, gid := it.UID, it.GID
-	if it.Mapped { // which says nothing of the host but for root, who is the caller there
-		if uid != 0 || gid != 0 {
-			return fail("chown", path, syscall.EPERM)
-		}
-		uid, gid = uint32(os.Geteuid()), uint32(os.Getegid())
-	}
-	if err := sys.Lchownat(dir, it.name, uid, gid); err != nil {
-		return fail("chown", path, err)
-	}
-	if it.Type() != sys.S_IFLNK {
-		if err := sys.Lchmodat(dir, it.name, it.Mode&0o7777); err != nil {
-			return fail("chmod", path, err)
-		}
-	}
-	return fail("utimes", path, sys.Lutimesat(dir, it.name, it.Mtime))
 }
 
 // content copies what a file holds.

@@ -265,15 +265,23 @@ func TestFallbackReadsFilesOfSubordinateIDs(t *testing.T) {
 				tp.Fchownat(tape.Cwd, name, uint32(j), uint32(2*j), 0)
 			}
 			tp.Symlinkat("target", tape.Cwd, top+dir+"/link")
+			tp.Fchownat(tape.Cwd, top+dir+"/link", 11, 12, sys.AT_SYMLINK_NOFOLLOW)
+			fd := tp.Slot("fd")
+			tp.Openat(tape.Cwd, top+dir+"/file3", sys.O_RDONLY, 0).To(fd)
+			tp.Fchmodat(tape.Cwd, top+dir+"/file3", 0o4755)
+			tp.Fsetxattr(fd, "security.capability", "\x01\x00\x00\x02\x00\x04"+strings.Repeat("\x00", 14))
+			tp.Fsetxattr(fd, "user.note", "text")
+			tp.Close(fd)
 			tp.Fchownat(tape.Cwd, top+dir, 33, 33, 0)
 		}
 	}))
 	t.Cleanup(func() { // the user's own processes cannot
-		up := s.open("upper")
-		fd, err := p.Send(up)
-		must(t, err)
-		for _, d := range []string{"private", "open"} {
-			must(t, proxy.RemoveAll(p, tape.Int(fd), d))
+		for _, top := range []string{"upper", "copy"} {
+			fd, err := p.Send(s.open(top))
+			must(t, err)
+			for _, d := range []string{"private", "open"} {
+				must(t, proxy.RemoveAll(p, tape.Int(fd), d))
+			}
 		}
 	})
 	tree := s.tree()
@@ -283,14 +291,25 @@ func TestFallbackReadsFilesOfSubordinateIDs(t *testing.T) {
 	tree.Opener = fallback
 	_, b := s.layer(tree)
 	_, byName := entries(t, b)
-	for name, want := range map[string][2]int{"private/": {33, 33}, "private/sub/file7": {7, 14}, "open/file0": {0, 0}, "open/file49": {49, 98}} {
+	if h := byName["private/file3"]; h == nil || h.Mode != 0o4755 || len(h.PAXRecords["SCHILY.xattr.security.capability"]) != 20 {
+		t.Errorf("the file with capabilities is %+v", h)
+	}
+	for name, want := range map[string][2]int{"private/": {33, 33}, "private/sub/file7": {7, 14}, "private/link": {11, 12}, "open/file0": {0, 0}, "open/file49": {49, 98}} {
 		if h := byName[name]; h == nil || h.Uid != want[0] || h.Gid != want[1] || h.Size == 0 && h.Typeflag == '0' {
 			t.Errorf("%s is %+v", name, h)
 		}
 	}
 	through := s.tree()
-	through.Opener = changes.Proxied{Proxy: p}
+	through.Opener, through.Owner = changes.Proxied{Proxy: p}, owner
 	sameThrough(t, s, through, tree)
+
+	must(t, os.Mkdir(s.at("copy"), 0o700))
+	_, err := changes.Clone(t.Context(), tree, s.open("copy"))
+	must(t, err)
+	copied := tree
+	copied.Upper = s.open("copy")
+	sameThrough(t, s, tree, copied)
+
 	must(t, os.WriteFile(s.at("upper/mine"), nil, 0o600))
 	tree.Owner = func(int, int) (int, int, error) { return 0, 0, fs.ErrInvalid }
 	if _, err := changes.WriteLayer(t.Context(), io.Discard, tree); !errors.Is(err, fs.ErrInvalid) {

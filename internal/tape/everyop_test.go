@@ -90,11 +90,11 @@ var everyOp = map[string]func(t *Tape){
 	"PidfdOpen":       func(t *Tape) { t.PidfdOpen(Int(1)) },
 	"Statx":           func(t *Tape) { t.Statx(Int(3), "f", sys.AT_SYMLINK_NOFOLLOW, 0x7ff, t.Zero(256)) },
 	"Readlinkat":      func(t *Tape) { t.Readlinkat(Int(3), "link", t.Zero(64)) },
+	"Fsetxattr":       func(t *Tape) { t.Fsetxattr(Int(3), "user.a", "b\x00c") },
 	"Flistxattr":      func(t *Tape) { t.Flistxattr(Int(3), t.Zero(64)) },
 	"Fgetxattr":       func(t *Tape) { t.Fgetxattr(Int(3), "user.x", t.Zero(64)) },
 	"ReadMem":         func(t *Tape) { t.ReadMem(Int(0), t.Zero(8).Addr(), 8) },
 	"Fchown":          func(t *Tape) { t.Fchown(Int(3), 1000, 4294967294) },
-	"Fsetxattr":       func(t *Tape) { t.Fsetxattr(Int(3), "user.a", "b") },
 	"Utimensat": func(t *Tape) {
 		t.Utimensat(Int(3), "f", 1, 2, sys.AT_SYMLINK_NOFOLLOW)
 		t.Utimensat(Int(3), "", 1, 2, 0)
