@@ -301,18 +301,17 @@ func (c *cloner) share(to, from int) (bool, error) {
 
 // copy copies what is no hole.
 func (c *cloner) copy(to, from int, was *sys.Look) error {
-	sparse := was.Blocks*512 < was.Size
+	if was.Blocks*512 >= was.Size {
+		return c.copyRange(to, from, 0, was.Size)
+	}
 	for off := int64(0); off < was.Size; {
-		data, end := off, was.Size
-		if sparse {
-			data, end = nextData(from, off, was.Size)
-		}
+		data, end := nextData(from, off, was.Size)
 		if err := c.copyRange(to, from, data, end); err != nil {
 			return err
 		}
 		off = end
 	}
-	return sys.Truncate(to, was.Size)
+	return sys.Truncate(to, was.Size) // there may be a hole at the end
 }
 
 func (c *cloner) copyRange(to, from int, off, end int64) error {
@@ -320,10 +319,7 @@ func (c *cloner) copyRange(to, from int, off, end int64) error {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
-		n, err := sys.CopyRange(to, from, off, min(end-off, copyAtOnce))
-		if errors.Is(err, errors.ErrUnsupported) || err == syscall.EXDEV || err == syscall.EINVAL {
-			n, err = c.copyByHand(to, from, off, end)
-		}
+		n, err := c.copySome(to, from, off, end)
 		if err == nil && n == 0 {
 			err = ErrChanged // it has become shorter
 		}
@@ -333,6 +329,17 @@ func (c *cloner) copyRange(to, from int, off, end int64) error {
 		off += n
 	}
 	return nil
+}
+
+// copySome copies the next bytes. Little is copied faster through memory, and some filesystems know no other way.
+func (c *cloner) copySome(to, from int, off, end int64) (int64, error) {
+	if end-off > readSize {
+		n, err := sys.CopyRange(to, from, off, min(end-off, copyAtOnce))
+		if !errors.Is(err, errors.ErrUnsupported) && err != syscall.EXDEV && err != syscall.EINVAL {
+			return n, err
+		}
+	}
+	return c.copyByHand(to, from, off, end)
 }
 
 // copyAtOnce is so little that a copy ends soon after its context.

@@ -1,6 +1,7 @@
 package changes_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,8 @@ func TestCloneShowsTheSame(t *testing.T) {
 		acl := []byte("\x02\x00\x00\x00\x01\x00\x07\x00\xff\xff\xff\xff\x04\x00\x05\x00\xff\xff\xff\xff\x20\x00\x00\x00\xff\xff\xff\xff")
 		err := unix.Setxattr(up+"/fresh/dir", "system.posix_acl_default", acl, 0)
 		testneed.Feature(t, "access control lists", err, "set TMPDIR to a directory of a file system that has them")
+		large := bytes.Repeat([]byte("0123456789abcdef"), 100_000)
+		put(t, up, "large", string(large))
 		want := s.view("upper")
 		c, err := s.clone("copy")
 		must(t, err)
@@ -47,6 +50,9 @@ func TestCloneShowsTheSame(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 		compare(t, "the container with the copy", s.view("copy"), want)
+		if b, err := os.ReadFile(s.at("copy/large")); err != nil || !bytes.Equal(b, large) {
+			t.Errorf("the large file has %d bytes, %v", len(b), err)
+		}
 		var st syscall.Stat_t
 		must(t, syscall.Stat(s.at("copy/sparse"), &st))
 		if st.Blocks*512 > 1<<20 {
