@@ -86,7 +86,7 @@ func (e *Engine) Check(ctx context.Context, o *CheckOptions) iter.Seq2[Problem, 
 			yield(Problem{}, err)
 			return
 		}
-		for found, err := range s.Check(ctx, store.CheckOptions{Decompress: registry.Decompress, Layer: e.layerOptions()}) {
+		for found, err := range s.Check(ctx, store.CheckOptions{Decompress: registry.Decompress, Layer: e.checkOptions()}) {
 			p := Problem{Object: "index.json", What: found.What, Images: found.Images, Pull: found.Pull}
 			if found.Object != (v1.Hash{}) {
 				p.Object = found.Object.String()

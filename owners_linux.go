@@ -1,7 +1,9 @@
 package caisson
 
 import (
+	"fmt"
 	"os"
+	"syscall"
 
 	"github.com/caisson-go/caisson/internal/plan"
 	"github.com/caisson-go/caisson/internal/proxy"
@@ -63,4 +65,29 @@ func idInside(id, own int, ranges []IDRange) int {
 		next += int(r.Count)
 	}
 	return nobody
+}
+
+// outside is what the host calls an owner that the container calls by these numbers, with subordinate ids.
+func (sup *Support) outside(uid, gid int) (int, int, error) {
+	u, ok := idOutside(uid, sup.UID, sup.SubUIDs)
+	g, also := idOutside(gid, sup.GID, sup.SubGIDs)
+	if !ok || !also {
+		return 0, 0, fmt.Errorf("owner %d:%d: there are not so many subordinate ids: %w", uid, gid, syscall.EINVAL)
+	}
+	return u, g, nil
+}
+
+// idOutside is idInside the other way round.
+func idOutside(id, own int, ranges []IDRange) (int, bool) {
+	if id == 0 {
+		return own, true
+	}
+	next := 1
+	for _, r := range ranges {
+		if id < next+int(r.Count) {
+			return int(r.Start) + id - next, true
+		}
+		next += int(r.Count)
+	}
+	return 0, false
 }

@@ -197,7 +197,7 @@ func (e *Engine) images() (*store.Store, error) {
 	if st.store != nil {
 		return st.store, nil
 	}
-	s, err := store.OpenWith(dir, store.Options{Holds: e.standsOn})
+	s, err := store.OpenWith(dir, store.Options{RemoveAll: e.removeLayer, Holds: e.standsOn})
 	if err != nil {
 		return nil, &Error{"open", dir, err, "set Engine.Dir to a directory that you may write to"}
 	}

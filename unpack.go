@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/caisson-go/caisson/internal/layer"
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -28,6 +27,3 @@ func (e *Engine) unpacked(ctx context.Context, img *Image) (*Image, error) {
 	}
 	return e.resolve(img.String(), img.id, "it has been removed; pull it again")
 }
-
-// layerOptions is how layers are unpacked for the containers of this engine.
-func (e *Engine) layerOptions() layer.Options { return layer.Defaults() }

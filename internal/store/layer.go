@@ -29,7 +29,7 @@ func owners(o layer.Options) string {
 	switch {
 	case o.IgnoreOwners:
 		return "squashed"
-	case o.Owner != nil:
+	case o.Owner != nil || o.User != nil:
 		return "mapped"
 	}
 	return "kept"
@@ -110,7 +110,7 @@ func present(root disk, diffID v1.Hash, o layer.Options) (bool, error) {
 	}
 	if r.UserXattr != o.UserXattr || r.Owners != owners(o) {
 		return true, &Error{Op: "layer", Path: diffID.String(), Err: ErrLayerOptions,
-			Hint: "use another directory for the engine, or remove the layer"}
+			Hint: "remove the images that have it and pull them again, or use another directory"}
 	}
 	return true, nil
 }
