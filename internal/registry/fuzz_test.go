@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ const digestA = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 // planned is what a pull makes of documents, by the ends of their paths. Nothing is stored.
 func planned(t *testing.T, all bool, docs map[string]document) (*work, error) {
 	t.Helper()
-	s, err := store.Open(filepath.Join(t.TempDir(), "none"))
+	s, err := store.Open(filepath.Join(os.TempDir(), "none", "none")) // which is only looked for
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,8 +116,8 @@ func FuzzConfig(f *testing.F) {
 		image := []byte(`{"schemaVersion":2,"config":{"mediaType":"c","digest":"` + config.desc.Digest.String() + `","size":` +
 			toString(config.desc.Size) + `},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"` + digestA + `","size":1}]}`)
 		w, err := planned(t, false, map[string]document{"/manifests/latest": describe(types.OCIManifestSchema1, image), config.desc.Digest.String(): config})
-		if err == nil && (len(w.layers) != 1 || w.top.Platform == nil) {
-			t.Errorf("%+v", w)
+		if err == nil && (len(w.layers) != 1 || w.top.Digest == (v1.Hash{})) {
+			t.Errorf("%d layers of %v", len(w.layers), w.top.Digest)
 		}
 	})
 }
