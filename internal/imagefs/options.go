@@ -46,7 +46,7 @@ type Options struct {
 	Layer layer.Limits
 
 	// Entries counts tar entries, and the directories that they imply, of all layers together. Zero: 2,000,000,
-	// which takes about 500 MB.
+	// which takes 200 to 600 MB.
 	Entries int64
 
 	// Text is the number of bytes of names, link targets and attributes of all layers together. Zero: 256 MiB.
