@@ -2,16 +2,11 @@ package testimage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
@@ -21,23 +16,18 @@ import (
 // Registry is Debian's docker-registry, on a free port of the loopback, without encryption or users. Its storage stays
 // when it is stopped.
 type Registry struct {
+	*Daemon
+
 	// Host is its address and port.
 	Host string
-
-	cmd  *exec.Cmd
-	done chan error
-	log  string
 }
 
 // StartRegistry starts a registry whose storage and settings are in a directory of its own. Stop must be called.
 //
 // Errors: exec.ErrNotFound if the program is not installed (Debian: docker-registry); what it printed, if it ends.
 func StartRegistry(ctx context.Context, dir string) (*Registry, error) {
-	program, err := exec.LookPath("docker-registry")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "storage"), 0o755); err != nil {
+	storage := filepath.Join(dir, "storage")
+	if err := os.MkdirAll(storage, 0o755); err != nil {
 		return nil, err
 	}
 	host, err := freePort()
@@ -45,25 +35,11 @@ func StartRegistry(ctx context.Context, dir string) (*Registry, error) {
 		return nil, err
 	}
 	config := filepath.Join(dir, "config.yml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, registryConfig, filepath.Join(dir, "storage"), host), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, registryConfig, storage, host), 0o600); err != nil {
 		return nil, err
 	}
-	r := &Registry{Host: host, done: make(chan error, 1), log: filepath.Join(dir, "log")}
-	log, err := os.Create(r.log)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = log.Close() }()
-	r.cmd = exec.Command(program, "serve", config)
-	r.cmd.Stdout, r.cmd.Stderr = log, log
-	if err := r.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() { r.done <- r.cmd.Wait() }()
-	if err := r.wait(ctx); err != nil {
-		return nil, errors.Join(err, r.Stop())
-	}
-	return r, nil
+	d, err := start(ctx, dir, func(ctx context.Context) error { return ping(ctx, host) }, "docker-registry", "serve", config)
+	return &Registry{d, host}, err
 }
 
 // registryConfig is for version 2.8 of the registry; its documentation, "Configuring a registry".
@@ -82,42 +58,16 @@ func freePort() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// wait returns when the registry answers.
-func (r *Registry) wait(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.Host+"/v2/", nil)
-		if err != nil {
-			return err
-		}
-		answer, err := http.DefaultClient.Do(request)
-		if err == nil {
-			return answer.Body.Close()
-		}
-		select {
-		case err := <-r.done:
-			r.done <- err
-			words, _ := os.ReadFile(r.log)
-			return fmt.Errorf("docker-registry: %w: %s", err, words)
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
-}
-
-// Stop ends the registry and waits for its end.
-func (r *Registry) Stop() error {
-	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+func ping(ctx context.Context, host string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+"/v2/", nil)
+	if err != nil {
 		return err
 	}
-	if err := <-r.done; err != nil && !strings.Contains(err.Error(), "signal: terminated") {
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
 		return err
 	}
-	return nil
+	return answer.Body.Close()
 }
 
 // Ref is how an image is called in a registry.
