@@ -6,7 +6,7 @@ import (
 
 // CommitOptions refine Commit. The zero value, and nil, are the defaults.
 type CommitOptions struct {
-	Author  string
+	Author  string // whose work it is, for the image and this step; empty: nobody is named
 	Message string // a comment for the image's history
 
 	// Changes are instructions that change the image's settings, written as in a Dockerfile: CMD, ENTRYPOINT, ENV,

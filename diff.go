@@ -8,8 +8,8 @@ import (
 
 // Change is one path of a container that is different from its image.
 type Change struct {
-	Path string // absolute, inside the container
-	Kind ChangeKind
+	Path string     // absolute, inside the container
+	Kind ChangeKind // how it has changed
 }
 
 // ChangeKind says how a path has changed.

@@ -13,27 +13,27 @@ import (
 // DiskUsage is what an engine's images take on the disk, as docker system df has it. Sizes are in bytes: of blobs as they
 // are packed, of unpacked layers the sum of their files.
 type DiskUsage struct {
-	Images      []ImageUsage
-	Blobs       ObjectUsage // indexes, manifests, configurations and packed layers
-	Layers      ObjectUsage // unpacked
-	Reclaimable int64       // what PruneImages with All would free now
+	Images      []ImageUsage // those with and without names, an index with its images as one
+	Blobs       ObjectUsage  // indexes, manifests, configurations and packed layers
+	Layers      ObjectUsage  // unpacked
+	Reclaimable int64        // what PruneImages with All would free now
 }
 
 // ObjectUsage is a number of objects and their size together, in bytes.
 type ObjectUsage struct {
-	Number int
-	Bytes  int64
+	Number int   // how many
+	Bytes  int64 // together
 }
 
 // ImageUsage is what one image takes.
 type ImageUsage struct {
-	Names  []string
-	ID     string // of the manifest, or of the index for several platforms
-	Images int    // manifests that are here: one, or those of the index
-	Size   int64  // Shared and Unique together
-	Shared int64  // what other images have too
-	Unique int64  // what no other image has
-	InUse  bool   // a container uses it
+	Names  []string // full references
+	ID     string   // of the manifest, or of the index for several platforms
+	Images int      // manifests that are here: one, or those of the index
+	Size   int64    // Shared and Unique together
+	Shared int64    // what other images have too
+	Unique int64    // what no other image has
+	InUse  bool     // a container uses it
 }
 
 // DiskUsage adds up what the images take. What changes meanwhile may be counted half.

@@ -95,7 +95,7 @@ type ImportOptions struct {
 	// Changes are instructions for the settings, as in CommitOptions.
 	Changes []string
 
-	Author  string
+	Author  string // whose work it is; empty: nobody is named
 	Message string // a comment for the image's history; empty: a general one
 
 	// Created is when the image was made. Zero: 1970, so that the same archive gives the same image everywhere.

@@ -14,16 +14,16 @@ import (
 // ImageInfo is what is known of an image, for people and programs: plain data, as docker image inspect and docker
 // history have it.
 type ImageInfo struct {
-	ID           string    // of the image, see Image.ID
-	ConfigDigest string    // of its configuration, which is what docker images shows as the ID; "" if it has none
-	Index        string    // of the index for several platforms that the name points to; "" if there is none
-	Names        []string  // all its names in the engine, full references
-	Platform     string    // such as "linux/arm64/v8"
-	Created      time.Time // by its configuration; zero if that does not tell
-	Author       string
-	Size         int64 // bytes of its files, unpacked
-	PackedSize   int64 // bytes of its layers, as a registry has them
-	Config       v1.Config
+	ID           string         // of the image, see Image.ID
+	ConfigDigest string         // of its configuration, which is what docker images shows as the ID; "" if it has none
+	Index        string         // of the index for several platforms that the name points to; "" if there is none
+	Names        []string       // all its names in the engine, full references
+	Platform     string         // such as "linux/arm64/v8"
+	Created      time.Time      // by its configuration; zero if that does not tell
+	Author       string         // by its configuration
+	Size         int64          // bytes of its files, unpacked
+	PackedSize   int64          // bytes of its layers, as a registry has them
+	Config       v1.Config      // the settings: command, environment, user, ports, volumes, labels, health check
 	Layers       []LayerInfo    // bottom to top
 	History      []HistoryEntry // oldest first
 }
@@ -40,13 +40,13 @@ type LayerInfo struct {
 // HistoryEntry is one step of what made an image.
 // Source: OCI image-spec, config.md, "history".
 type HistoryEntry struct {
-	Created   time.Time
-	CreatedBy string // the command
-	Author    string
-	Comment   string
-	Empty     bool   // it changed the settings only
-	Digest    string // of the layer that it made; "" if Empty
-	Size      int64  // bytes of that layer's files; 0 if it is not unpacked here
+	Created   time.Time // zero if it is not known
+	CreatedBy string    // the command
+	Author    string    // who did it
+	Comment   string    // what it was for
+	Empty     bool      // it changed the settings only
+	Digest    string    // of the layer that it made; "" if Empty
+	Size      int64     // bytes of that layer's files; 0 if it is not unpacked here
 }
 
 // Config is what the image says about itself: its platform, settings and history. It is a copy. Of Engine.Host and

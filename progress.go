@@ -5,9 +5,9 @@ package caisson
 type Progress struct {
 	Ref    string // the image, as a full reference
 	Digest string // of the part, as it is packed
-	Phase  Phase
-	Done   int64 // bytes that have come or gone so far; less than before if the part is tried again from the beginning
-	Total  int64 // bytes there are
+	Phase  Phase  // what happens to it
+	Done   int64  // bytes that have come or gone so far; less than before if the part is tried again from the beginning
+	Total  int64  // bytes there are
 }
 
 // Phase is what happens to a part of an image: a layer, or its configuration.

@@ -11,8 +11,8 @@ import (
 type SearchResult struct {
 	Name        string // as a reference, such as "docker.io/library/alpine"
 	Description string // one line
-	Stars       int
-	Official    bool
+	Stars       int    // how many users like it
+	Official    bool   // the registry's own
 }
 
 // Search looks for repositories by a term, in the registry's order, at most limit of them; 0 stands for 25. A registry
