@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"log"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -93,10 +94,10 @@ func (b *bubbled) close() {
 	b.http.Close()
 }
 
-func (b *bubbled) asked(what string) int {
+func (b *bubbled) counts() map[string]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.asks[what]
+	return maps.Clone(b.asks)
 }
 
 func (b *bubbled) bytes(path string) int64 {
@@ -169,10 +170,29 @@ func listing(t testing.TB, s *store.Store) string {
 	return out.String()
 }
 
+// inMemory is a directory for stores of which there are many: where there is memory in the shape of one, nobody waits
+// for a disk.
+func inMemory(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "registry-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
 // used is a store that has been written to.
 func used(t testing.TB) *store.Store {
 	t.Helper()
-	s := newStore(t)
+	s, err := store.Open(filepath.Join(inMemory(t), "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	b := []byte("something")
 	h, n, err := v1.SHA256(bytes.NewReader(b))
 	if err != nil {

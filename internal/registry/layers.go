@@ -122,14 +122,21 @@ func (p *puller) stream(ctx context.Context, l piece, mirrors bool) (mirrored bo
 	}
 	defer body.Close()
 	p.rep.phase(l.desc, Downloading)
+	if l.diffID == (v1.Hash{}) {
+		return body.from, p.s.PutBlob(ctx, l.desc.Digest, l.desc.Size, body)
+	}
 	err = p.s.PutBlobThrough(ctx, l.desc.Digest, l.desc.Size, body, func(r io.Reader) error {
 		err := p.unpack(ctx, l, func() (io.ReadCloser, error) { return io.NopCloser(r), nil })
-		if err != nil && !lasting(err) && ctx.Err() == nil {
-			// It may be the blob that is wrong, which is known at its end.
-			_, _ = io.Copy(io.Discard, r)
-		} else if err != nil {
-			cancel()
+		if err == nil {
+			return nil
 		}
+		if !lasting(err) {
+			// It may be the blob that is wrong, which is known at its end.
+			if _, end := io.Copy(io.Discard, r); end == nil {
+				return err
+			}
+		}
+		cancel() // nobody waits any more for what is still to come
 		return err
 	})
 	return body.from, err
