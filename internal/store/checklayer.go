@@ -166,7 +166,7 @@ func (s *Store) takeLayer(ctx context.Context, c *collector, diffID v1.Hash) err
 		}
 		leaves, _ := v.leaves(d)
 		for _, m := range leaves {
-			if inUse(c.root, m.Digest) {
+			if v.held(m.Digest) {
 				return inUseError(c.root, m.Digest)
 			}
 		}

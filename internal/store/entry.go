@@ -73,6 +73,9 @@ func (s *Store) add(ctx context.Context, list []Addition, move bool) error {
 			return err
 		}
 	}
+	if err := settle(root); err != nil {
+		return err
+	}
 	return changeIndex(ctx, root, func(index *v1.IndexManifest) error {
 		for i := range list {
 			list[i].apply(index, move)

@@ -91,11 +91,8 @@ func (s *Store) tag(ctx context.Context, ref string, desc v1.Descriptor) error {
 	if err := complete(root, desc); err != nil {
 		return err
 	}
-	// What was found there may be another process's that has not come to this yet.
-	for _, dir := range []string{"blobs/sha256", "layers"} {
-		if err := root.SyncDir(dir); err != nil {
-			return err
-		}
+	if err := settle(root); err != nil {
+		return err
 	}
 	desc.Annotations = map[string]string{refName: ref}
 	desc.URLs, desc.Data = nil, nil
@@ -151,6 +148,15 @@ func complete(root disk, desc v1.Descriptor) error {
 		}
 	}
 	return nil
+}
+
+// settle makes the names of objects durable before an image is: what was found to be there may be the work of another
+// process that has not come to this yet.
+func settle(root disk) error {
+	if err := root.SyncDir("blobs/sha256"); err != nil {
+		return err
+	}
+	return root.SyncDir("layers")
 }
 
 // changeIndex replaces index.json by what change makes of it.

@@ -14,7 +14,10 @@ import (
 // there: with every prefix of what was not synced, and with some of it and not the rest. A store opened there shows
 // nothing that is damaged, and everything that it had promised.
 func TestStoreReplay(t *testing.T) {
-	p := &replay{t: t, promised: map[string]bool{}, random: rand.New(rand.NewPCG(5, 5)), base: memory(t)}
+	p := &replay{t: t, promised: map[string]bool{}, random: rand.New(rand.NewPCG(5, 5)), base: memory(t), depth: 2}
+	if thorough() {
+		p.depth = 20
+	}
 	s := openAt(t, filepath.Join(memory(t), "state"))
 	m := newModelFS(t)
 	withDisk(s, func(d disk) disk {
@@ -38,6 +41,7 @@ type replay struct {
 	promised map[string]bool // whether a name must be there; one that is not here may be or not
 	random   *rand.Rand
 	base     string
+	depth    int
 	steps    int
 	states   int
 }
@@ -65,13 +69,13 @@ func (p *replay) crashes(m *modelFS, what string) {
 	n := len(m.pending)
 	all := func(int) bool { return true }
 	p.crash(m, what+", all", all)
-	for i := max(0, n-4); i < n; i++ { // the last few, in order, and each left out alone
+	for i := max(0, n-p.depth); i < n; i++ { // the last few, in order, and each left out alone
 		p.crash(m, fmt.Sprint(what, ", first ", i), func(j int) bool { return j < i })
 		p.crash(m, fmt.Sprint(what, ", without ", i), func(j int) bool { return j != i })
 	}
 	if n > 0 {
 		p.crash(m, what+", nothing", func(int) bool { return false })
-		for range 3 {
+		for range p.depth {
 			p.crash(m, what+", some", func(int) bool { return p.random.IntN(2) == 0 })
 		}
 	}

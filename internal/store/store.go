@@ -57,12 +57,8 @@ func OpenWith(dir string, o Options) (*Store, error) {
 	}
 	s := &Store{dir: abs, holds: o.Holds, ready: make(chan bool, 1)}
 	s.open = func() (disk, error) {
-		root, err := os.OpenRoot(abs)
+		root, err := openDir(abs)
 		if err != nil {
-			return nil, err
-		}
-		if err := s.check(root); err != nil {
-			root.Close()
 			return nil, err
 		}
 		return rootDisk{root, o.RemoveAll}, nil
@@ -93,29 +89,6 @@ func (s *Store) write(ctx context.Context) (disk, error) {
 	return root, nil
 }
 
-// makeDir makes a directory and what is missing above it, for good: what is in a directory is not durable before the
-// names of the directory and of those above are.
-func makeDir(dir string) error {
-	if _, err := os.Stat(dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	up := filepath.Dir(dir)
-	if err := makeDir(up); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	if !syncsDirectories {
-		return nil
-	}
-	d, err := os.Open(up)
-	if err != nil {
-		return nil // it may be another's, and closed to lookers
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // update opens the directory for a call that changes what is there. There must be something.
 func (s *Store) update(ctx context.Context) (disk, error) {
 	root, err := s.read()
@@ -130,37 +103,19 @@ func (s *Store) update(ctx context.Context) (disk, error) {
 	return s.write(ctx)
 }
 
-// check refuses a directory that another user owns or may enter.
-func (s *Store) check(root *os.Root) error {
+// checkOwner refuses a directory that another user owns or may enter.
+func checkOwner(root *os.Root, dir string) error {
 	fi, err := root.Stat(".")
-	if err != nil {
-		return wrap("open", s.dir, err)
-	}
-	if !sys.OwnedByCaller(fi) {
-		return &Error{Op: "open", Path: s.dir, Err: fs.ErrPermission, Hint: "it belongs to another user; choose another directory"}
-	}
-	if fi.Mode().Perm()&0o077 == 0 || !permissions {
-		return nil
-	}
-	if !disposable(root) {
-		return &Error{Op: "open", Path: s.dir, Err: fs.ErrPermission,
+	switch {
+	case err != nil:
+		return wrap("open", dir, err)
+	case !sys.OwnedByCaller(fi):
+		return &Error{Op: "open", Path: dir, Err: fs.ErrPermission, Hint: "it belongs to another user; choose another directory"}
+	case fi.Mode().Perm()&0o077 != 0 && permissions:
+		return &Error{Op: "open", Path: dir, Err: fs.ErrPermission,
 			Hint: "others may enter it and it holds other files; choose an empty directory or chmod it to 0700"}
 	}
-	return wrap("open", s.dir, root.Chmod(".", 0o700))
-}
-
-// disposable reports a directory that may be closed to others: it is empty, or a store.
-func disposable(root *os.Root) bool {
-	if _, err := root.Lstat("oci-layout"); err == nil {
-		return true
-	}
-	d, err := root.Open(".")
-	if err != nil {
-		return false
-	}
-	defer d.Close()
-	names, _ := d.Readdirnames(1)
-	return len(names) == 0
+	return nil
 }
 
 const layoutFile = `{"imageLayoutVersion":"1.0.0"}`
