@@ -216,6 +216,7 @@ func TestLoadHostile(t *testing.T) {
 		}, ErrFormat},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			s := openStore(t)
 			must(t, s.PutBlob(t.Context(), digestOf(nil), 0, bytes.NewReader(nil)))
 			own := putImage(t, s, "amd64", rawLayer{plain, tarOf(t, entry{name: "own", body: "own"})})

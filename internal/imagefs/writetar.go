@@ -2,6 +2,7 @@ package imagefs
 
 import (
 	"archive/tar"
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -27,7 +28,8 @@ func (f *FS) WriteTar(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	t := &tarOut{ctx: ctx, w: tar.NewWriter(w), first: map[*node]string{}, buf: make([]byte, 128<<10)}
+	out := bufio.NewWriterSize(w, 256<<10) // headers and what fills up blocks are small
+	t := &tarOut{ctx: ctx, w: tar.NewWriter(out), first: map[*node]string{}, buf: make([]byte, 128<<10)}
 	if err := t.tree(root, ""); err != nil {
 		return err
 	}
@@ -43,7 +45,10 @@ func (f *FS) WriteTar(ctx context.Context, w io.Writer) error {
 			return err
 		}
 	}
-	return t.w.Close()
+	if err := t.w.Close(); err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 // named is a file under one of its names.
