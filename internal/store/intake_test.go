@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/iotest"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -28,7 +29,7 @@ func TestIntake(t *testing.T) {
 		}
 	}
 	broken := errors.New("broken")
-	if _, _, err := in.Take(t.Context(), io.MultiReader(bytes.NewReader(content[:3]), readerFunc(func([]byte) (int, error) { return 0, broken }))); !errors.Is(err, broken) {
+	if _, _, err := in.Take(t.Context(), io.MultiReader(bytes.NewReader(content[:3]), iotest.ErrReader(broken))); !errors.Is(err, broken) {
 		t.Errorf("a source that breaks: %v", err)
 	}
 	other, _, err := in.Take(t.Context(), bytes.NewReader(nil)) // an error before does no harm
