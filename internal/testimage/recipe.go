@@ -114,7 +114,7 @@ func large() []source {
 func largeTop() []entry {
 	return append(oddBase("srv/odd/"),
 		dir("usr/share/doc", 0o755), opaque("usr/share/doc"), file("usr/share/doc/README", "removed to save room\n"),
-		dir("usr/share/man", 0o755), whiteout("usr/share/man/man1"), whiteout("usr/share/man/man3"),
+		dir("usr/share/man", 0o755), whiteout("usr/share/man/man3"), whiteout("usr/share/man/man7"),
 		dir("usr/share/vim/vim90", 0o755), whiteout("usr/share/vim/vim90/tutor"),
 		dir("usr/share/vim/vim90/lang", 0o755), opaque("usr/share/vim/vim90/lang"),
 		dir("usr/share/zoneinfo", 0o755), whiteout("usr/share/zoneinfo/Zulu"), whiteout("usr/share/zoneinfo/right"),
