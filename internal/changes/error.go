@@ -3,6 +3,7 @@ package changes
 import (
 	"errors"
 	"fmt"
+	"syscall"
 )
 
 var (
@@ -70,6 +71,8 @@ func fail(op, path string, err error) error {
 		e.Hint = "mount the overlay with redirect_dir=off"
 	case errors.Is(err, ErrMetacopy):
 		e.Hint = "mount the overlay with metacopy=off"
+	case errors.Is(err, syscall.EXDEV):
+		e.Hint = "a filesystem is mounted on it on the host, under which the container sees; unmount it"
 	}
 	return e
 }
