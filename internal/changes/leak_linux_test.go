@@ -3,9 +3,11 @@ package changes_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"testing"
 
@@ -30,6 +32,10 @@ func TestNothingStaysOpen(t *testing.T) {
 	s.addLower(fill(t))
 	s.inside("", script)
 	p := startProxy(t, oneID)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which would close what was forgotten
+	for i := range 40 {
+		put(t, s.at("upper"), fmt.Sprintf("many/file%d", i), "0123456789")
+	}
 	errFull := errors.New("full")
 	for _, o := range []changes.Opener{nil, changes.Proxied{Proxy: p}} {
 		tree := s.tree()
@@ -39,7 +45,7 @@ func TestNothingStaysOpen(t *testing.T) {
 		for range changes.List(t.Context(), tree) { // whatever the fallback opens once
 		}
 		files, goroutines := descriptors(t), runtime.NumGoroutine()
-		for left := range 60 {
+		for left := range 100 {
 			n := left
 			for range changes.List(t.Context(), tree) {
 				if n--; n < 0 {
@@ -56,7 +62,7 @@ func TestNothingStaysOpen(t *testing.T) {
 			}), tree)
 			cancel()
 			small := tree
-			small.Limits.Bytes, small.Limits.Path = int64(left), left+5
+			small.Limits.Bytes, small.Limits.Path = int64(10*left), 300
 			_, _ = changes.WriteLayer(t.Context(), io.Discard, small)
 			_, err := changes.Pack(t.Context(), tree, func(_ context.Context, r io.Reader) (v1.Hash, int64, error) {
 				_, _ = io.CopyN(io.Discard, r, int64(left*40))
