@@ -113,6 +113,7 @@ func TestLayersLargestFirst(t *testing.T) {
 		layers = append(layers, layerOf("file", noise(rng, 1000+i*100)))
 	}
 	p := f.image("repo", layers...)
+	p.manifest.Config = f.raw("repo", "", types.OCIConfigJSON, toJSON(t, p.config))
 	ref, _ := f.tag("repo", p)
 	largest := p.manifest.Layers[7].Digest.String()
 	var mu sync.Mutex
@@ -133,13 +134,16 @@ func TestLayersLargestFirst(t *testing.T) {
 		mu.Unlock()
 		return true
 	}
-	o := f.options()
-	o.Jobs = 2
-	if _, err := Pull(t.Context(), newStore(t), ref, o); err != nil {
-		t.Fatal(err)
-	}
-	if first := strings.Join(order[:2], " "); !strings.Contains(first, largest) || most > 2 {
-		t.Errorf("%d at once, the first are %s", most, first)
+	for jobs := 1; jobs <= 3; jobs++ {
+		order, most = nil, 0
+		o := f.options()
+		o.Jobs = jobs
+		if _, err := Pull(t.Context(), newStore(t), ref, o); err != nil {
+			t.Fatal(err)
+		}
+		if len(order) != len(layers) || most > jobs || jobs == 1 && !strings.HasSuffix(order[0], largest) {
+			t.Errorf("%d jobs: %d at once, %d requests, first %s", jobs, most, len(order), order[0])
+		}
 	}
 }
 
