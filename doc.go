@@ -10,7 +10,7 @@
 //
 // # The types
 //
-//	Engine --Host, RootFS, Pull, Image--> Image --Command--> Container --Exec--> Process
+//	Engine --Host, RootFS, Pull, Load, Image--> Image --Command--> Container --Exec--> Process
 //	  |                                                        ^  |  |
 //	  +------------------- New(Spec) --------------------------+  |  +--Dial, Listen--> net.Conn, net.Listener
 //	                                                              +--Namespace--> Namespace --Command--> Process
@@ -97,6 +97,44 @@
 // Every start looks at the host again. What is hidden and comes into being while a container runs can be seen in it,
 // but for the state directory.
 //
+// # Images and the store
+//
+// [Engine.Pull] gets an image from a registry, [Image.Push] sends one there; [Engine.Load] and [Engine.Save] read and write
+// the files of docker save and OCI archives, [Engine.Import] and [Image.V1] are the way from and to go-containerregistry,
+// [Engine.ImportRootFS], [Image.Export] and [Container.Export] read and write root filesystems, and [Container.Commit] makes an
+// image of a container. [Engine.RegistryHandler] serves the images as a registry. [Image.FS] reads one without
+// unpacking it. None of these needs Linux, apart from containers. [Engine.Images], [Image.Inspect], [Image.Tag],
+// [Engine.Untag], [Engine.RemoveImage], [Engine.PruneImages] and [Engine.DiskUsage] do what the docker commands of
+// these names do.
+//
+// References are Docker's. What stands before the first slash is a registry if it is localhost or has a dot or a colon;
+// else the registry is docker.io, and a single word means library/word there. Without tag and digest the tag is
+// latest; with both, the digest counts. An image is found by a reference, by the digest of its manifest ([Image.ID]) or of its
+// configuration, which Docker shows as the ID, and by the beginning of one.
+//
+// The state directory is an OCI image layout that other tools read as it is, with the layers unpacked beside it:
+//
+//	oci-layout, index.json, blobs/sha256/   the images
+//	layers/                                 unpacked layers, each once, shared by the images that have it
+//	containers/  snapshots/                 writable layers
+//	staging/  locks/                        what is being made, and files to lock
+//
+// Any number of programs share it. Nothing can be seen before it is complete, verified and on the disk; locks end with
+// their process; what a killed program leaves is cleared by the next one. An image that a container uses or a
+// [Snapshot] stands on is not removed. [Engine.Check] reads everything again and finds one flipped bit.
+//
+// A layer is unpacked by a process that can do nothing else: it is in namespaces of its own, with the layer's
+// directory as its root, no network and Landlock rules, as far as the host allows. Setuid bits, file capabilities, extended
+// attributes and times stay; device nodes are left out, and so are attributes that only the host's own programs may set.
+//
+// # Snapshots
+//
+// [Container.Snapshot] keeps the writable layer of a container. Of one that has ended this is a rename, whatever its
+// size; of one that runs, a copy, while its processes stand still. Any number of containers start from it by
+// [Snapshot.Command], each with an empty layer above. [Container.Restore] starts a container again from a snapshot: a
+// database in a test is back to where it was in the time of a start. Snapshots last until they are removed or the machine
+// restarts.
+//
 // # Root and rootless
 //
 // There is one way of working and three kinds of host program. [Support] says which one this is.
@@ -109,8 +147,9 @@
 // With one id a Spec.User other than root is an error that says so, chown to another id and setgroups fail, and a
 // file that belongs to anybody else, the host's root included, belongs to nobody (65534) and cannot be changed where
 // its mode does not allow that. So a package manager or a server that drops root does not work. With subordinate ids
-// the last point remains for files of the host's users. Layers that an ordinary user pulls are that user's own, so in
-// the container they are root's, whatever the image says. Limits need a cgroup that the user may write to.
+// the last point remains for files of the host's users, and the files of images have the owners that the image says; with
+// one id they are all the user's own, so that in the container they are root's. Limits need a cgroup that the user may
+// write to.
 //
 // # Streams and terminals
 //
