@@ -25,7 +25,7 @@ const overlayRounds = "CAISSON_TEST_IMAGEFS_ROUNDS" // per line: lower directori
 // other's way as often as can be.
 func TestShowsWhatTheKernelShows(t *testing.T) {
 	testneed.Root(t)
-	const rounds = 100
+	const rounds = 60
 	var all []*FS
 	var lines []string
 	top := t.TempDir()

@@ -9,7 +9,7 @@ import (
 
 // In a gzip layer a file costs what lies between it and the mark before it, whatever the order.
 func TestGzipIsReadFromMarks(t *testing.T) {
-	const files, size = 24, 512 << 10
+	const files, size = 12, 512 << 10
 	var content []entry
 	for i := range files {
 		content = append(content, file(fmt.Sprintf("f%02d", i), noise(uint64(i), size)))
