@@ -2,7 +2,6 @@ package serve
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"mime"
@@ -11,8 +10,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/caisson-go/caisson/internal/layer"
-	"github.com/caisson-go/caisson/internal/registry"
 	"github.com/caisson-go/caisson/internal/store"
 	"github.com/caisson-go/caisson/internal/v1image"
 )
@@ -181,69 +178,4 @@ func (h *Handler) theirs(r *http.Request, own string, digest v1.Hash) (bool, err
 		return false, err
 	}
 	return h.hasPart(h.stands(repos, repo)[0], digest)
-}
-
-// keep stores the document and names it.
-func (p *pushed) keep(ctx context.Context, to route) error {
-	if p.config != nil {
-		p.desc.Platform = p.config.Platform()
-		if err := p.unpack(ctx, to); err != nil {
-			return err
-		}
-	}
-	if err := p.h.s.PutBlob(ctx, p.desc.Digest, p.desc.Size, bytes.NewReader(p.raw)); err != nil {
-		return err
-	}
-	if err := p.h.s.Tag(ctx, p.name(to), p.desc); err != nil {
-		return err
-	}
-	p.h.lease.grant(p.own, p.desc.Digest)
-	if p.doc.index != nil {
-		return p.untagParts(ctx)
-	}
-	return nil
-}
-
-// untagParts takes the names with a digest from the images of an index, which keeps them now.
-func (p *pushed) untagParts(ctx context.Context) error {
-	repos, err := p.h.catalog()
-	if err != nil {
-		return err
-	}
-	named := map[string]bool{}
-	for _, repo := range repos {
-		if repo.full() == p.own {
-			for _, e := range repo.entries {
-				named[e.ref] = true
-			}
-		}
-	}
-	for _, d := range p.doc.index.Manifests {
-		if name := p.own + "@" + d.Digest.String(); named[name] {
-			if _, err := p.h.s.Remove(ctx, name, store.RemoveOptions{}); unknownIs(manifestUnknown, err) != nil && ctx.Err() != nil {
-				return err // that a name stays does no harm
-			}
-		}
-	}
-	return nil
-}
-
-// unpack unpacks the layers if that is asked for.
-func (p *pushed) unpack(ctx context.Context, to route) error {
-	if !p.h.o.Unpack || !layer.Supported || to.tag == "" || p.desc.Platform != nil && !v1image.RunsHere(p.desc.Platform) {
-		return nil
-	}
-	for i, d := range p.doc.manifest.Layers {
-		err := p.h.s.PutLayer(ctx, p.config.RootFS.DiffIDs[i], func() (io.ReadCloser, error) {
-			blob, err := p.h.s.Blob(d.Digest)
-			if err != nil {
-				return nil, err
-			}
-			return registry.Decompress(d.MediaType, blob)
-		}, *p.h.o.Layer)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
