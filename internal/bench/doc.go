@@ -5,6 +5,11 @@
 //	go run ./internal/bench -only start  one part: start, parallel, exec, memory or import
 //	go run ./internal/bench -n 100       another number of rounds
 //
+//	go run ./internal/bench -only pull   pulls of a large image, half an hour; needs root and the image of internal/testimage
+//
+// The part pull knows more flags: -image minbase, -tag zstd, -who "caisson,tar -x", and -cpuprofile FILE, which keeps a
+// processor profile of the library's last pull for go tool pprof.
+//
 // What is compared runs in rounds, each in a new random order, so that a slow minute of the machine hits all of
 // them alike. In a round each runs a batch, of which median, minimum and 90th percentile are kept; the table has the
 // median of the medians, the least minimum and the median of the percentiles. Ratios are what to look at: absolute
@@ -14,4 +19,9 @@
 // resident and one is an ordinary user. The floor is ../shared/bench/floor.c, which makes the same system calls from C and
 // nothing else; without it, or without cc, its rows are left out and the output says so. So it is with every peer
 // that is not installed.
+//
+// A pull begins with an empty store on a filesystem made for it, an ext4 in a file on the disk, and ends when the layers
+// are unpacked. The registry is the same process for all and in nobody's account. Processor time is that of all processes
+// of whoever pulls, daemons with their children among them; what the kernel writes later belongs to nobody. The column
+// MiB has the most that one of the processes had resident.
 package main

@@ -75,7 +75,7 @@ func (p packages) arch(ctx context.Context) (string, error) {
 // its own, in the cache.
 func (p packages) download(ctx context.Context, dir string, names []string) error {
 	var update error
-	options := []string{"-q", "-o", "APT::Sandbox::User=root"}
+	options := []string{"-q", "-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20"}
 	if p.debian != "" {
 		lists := filepath.Join(p.dir, "apt-"+p.debian)
 		for _, d := range []string{"lists/partial", "cache/archives/partial"} {

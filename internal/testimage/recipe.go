@@ -7,7 +7,7 @@ import (
 
 // recipe says what an image is made of.
 type recipe struct {
-	slow      bool       // minutes the first time, gigabytes of disk
+	slow      bool       // minutes or many megabytes of downloads the first time, up to gigabytes of disk
 	platforms []platform // more than one: there is an index
 	layers    []source
 	variants  []variant
@@ -62,7 +62,7 @@ func recipes() map[string]recipe {
 		"odd":     {platforms: native, layers: odd(), variants: variants(), config: v1.Config{Cmd: []string{"/bin/sh"}}},
 		"minbase": {slow: true, platforms: native, layers: []source{{minbase: true}}, variants: variants()[:2],
 			config: v1.Config{Cmd: []string{"/bin/bash"}}},
-		"multi": {platforms: []platform{
+		"multi": {slow: true, platforms: []platform{
 			{"amd64", v1.Platform{OS: "linux", Architecture: "amd64"}},
 			{"arm64", v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"}},
 			{"armhf", v1.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}},
