@@ -325,7 +325,7 @@ func deep(t testing.TB, dir, name string, levels int) {
 func TestDeepTrees(t *testing.T) {
 	both(t, func(t *testing.T, s *scene) {
 		s.addLower(func(string) {})
-		const levels = 1500
+		const levels = 1100
 		deep(t, s.at("upper"), "abc", levels)
 		for i := range 200 { // to come back to
 			put(t, s.at("upper"), fmt.Sprintf("abc/abc/abc/x%d", i), "")

@@ -75,6 +75,9 @@ func TestNothingStaysOpen(t *testing.T) {
 		if now := descriptors(t); now > files {
 			t.Errorf("%T: %d files open, %d before", o, now, files)
 		}
+		for tries := 0; runtime.NumGoroutine() > goroutines && tries < 100_000; tries++ {
+			runtime.Gosched() // one that has said that it is done may not have ended yet
+		}
 		if now := runtime.NumGoroutine(); now > goroutines {
 			t.Errorf("%T: %d goroutines, %d before", o, now, goroutines)
 		}
