@@ -28,7 +28,11 @@ func Open(t TB, name string) *Image {
 		t.Fatalf("%v", err)
 	}
 	r := recipes()[name]
-	if r.slow && os.Getenv("CAISSON_FULL") != "1" {
+	full := os.Getenv("CAISSON_FULL") == "1"
+	if os.Getenv(Env) == "" && !full {
+		testneed.Feature(t, "images", errors.New("images are made of packages from the network"), "set "+Env+" to a directory to keep them in")
+	}
+	if r.slow && !full {
 		testneed.Feature(t, "full", errors.New("the image takes minutes or large downloads to make"), "set CAISSON_FULL=1")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "oci-layout")); err != nil {
