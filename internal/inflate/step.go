@@ -13,8 +13,8 @@ func (d *decoder) step(out []byte, pos int) (int, verdict, error) {
 	switch {
 	case e&isLiteral != 0:
 		in.drop(uint(e & 63))
-		out[pos], out[pos+1] = byte(e>>16), byte(e>>24)
-		return pos + int(e>>8&15), goOn, nil
+		out[pos] = byte(e >> 16)
+		return pos + 1, goOn, nil
 	case e&isEnd != 0:
 		in.drop(uint(e & 63))
 		return pos, blockEnds, nil

@@ -19,7 +19,7 @@ type kinds struct {
 
 func (k *kinds) init() {
 	for i := range endOfBlock {
-		k.literals[i] = isLiteral | 1<<8 | entry(i)<<16
+		k.literals[i] = isLiteral | entry(i)<<16
 	}
 	k.literals[endOfBlock] = isEnd
 	// Four codes for each number of extra bits, and eight for none; the last length is an exception.

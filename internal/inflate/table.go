@@ -5,10 +5,9 @@ import "math/bits"
 // An entry of a table says what a code means and how many bits that takes.
 //
 //	bits 0-7    how many bits to take from the input: the code's and the extra ones after it
-//	bits 8-11   literals: how many there are; other symbols: the length of the code alone; links: that of the next index
+//	bits 8-11   lengths and distances: the length of the code alone; links: that of the next index
 //	bits 12-15  the kind
-//	bits 16-31  literals: the first in the low byte, the second in the high byte; lengths and distances: the smallest;
-//	            links: where the second table begins
+//	bits 16-31  literals: the byte; lengths and distances: the smallest; links: where the second table begins
 //
 // Of a code that is longer than the index of the first table, the first table has a link to a second one, whose entries
 // count only the rest of the code.
@@ -32,10 +31,10 @@ const (
 	distanceIndex = 8
 	lengthIndex   = 7 // of the code of code lengths, which has no longer codes
 
-	// Room for the second tables. The most that codes of maxCode bits can need is 294 for 288 symbols with an index of
-	// 11, 146 for 32 symbols with one of 8.
-	literalEntries  = 1<<literalIndex + 512
-	distanceEntries = 1<<distanceIndex + 256
+	// The second tables need no more than the first: for codes of maxCode bits at most 294 entries for 288 symbols with an
+	// index of 11, and 146 for 32 symbols with one of 8. Powers of two need no other check of the index.
+	literalEntries  = 1 << (literalIndex + 1)
+	distanceEntries = 1 << (distanceIndex + 1)
 )
 
 // builder makes tables from the lengths of codes.
@@ -94,11 +93,7 @@ func single(first []entry, lengths []uint8, kinds []entry) {
 
 // code adds the length of a code to an entry.
 func code(kind entry, n uint) entry {
-	kind += entry(n)
-	if kind&isLiteral == 0 {
-		kind |= entry(n) << 8
-	}
-	return kind
+	return kind + entry(n) | entry(n)<<8
 }
 
 // next is the code of n bits after another one. Codes are reversed: the first bit in the stream is the lowest. It is 0
