@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
+	"time"
 )
 
 // random returns bytes that differ from one another, of a length that is no multiple of the chunks'.
@@ -115,6 +116,41 @@ func (c *counting) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += n
 	return n, err
+}
+
+// A source and two readers that each need a second for a chunk need little more than that for each, and not three.
+func TestSplitLetsAllWorkAtOnce(t *testing.T) {
+	const n = 20
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		var wg sync.WaitGroup
+		for _, r := range Split(t.Context(), &slow{left: n}, 2) {
+			wg.Go(func() { io.Copy(slowly{}, r) })
+		}
+		wg.Wait()
+		if took := time.Since(begin); took > (n+2)*time.Second {
+			t.Errorf("%d chunks took %v", n, took)
+		}
+	})
+}
+
+// slow yields a chunk a second.
+type slow struct{ left int }
+
+func (s *slow) Read(p []byte) (int, error) {
+	if s.left == 0 {
+		return 0, io.EOF
+	}
+	time.Sleep(time.Second)
+	s.left--
+	return len(p), nil
+}
+
+type slowly struct{}
+
+func (slowly) Write(p []byte) (int, error) {
+	time.Sleep(time.Second)
+	return len(p), nil
 }
 
 // What a slow source has yielded is not kept back until there is more.

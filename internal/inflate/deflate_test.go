@@ -85,16 +85,19 @@ func TestInflateWhatFlateDeflates(t *testing.T) {
 	}
 }
 
-// The input may come in any parts.
+// The input may come in any parts. One byte at a time, every code is once at the end of what there is.
 func TestInflatePartByPart(t *testing.T) {
-	content := contents()["text"]
-	packed := deflated(6, content)
-	for name, r := range map[string]io.Reader{
-		"bytes": iotest.OneByteReader(bytes.NewReader(packed)), "halves": iotest.HalfReader(bytes.NewReader(packed)),
-		"with the end": iotest.DataErrReader(bytes.NewReader(packed)),
-	} {
-		if got, err := inflated(r, 64<<10); err != nil || !bytes.Equal(got, content) {
-			t.Errorf("%s: %d bytes of %d, %v", name, len(got), len(content), err)
+	for name, content := range contents() {
+		for _, level := range []int{flate.HuffmanOnly, 1, 9} {
+			packed := deflated(level, content)
+			for parts, r := range map[string]io.Reader{
+				"bytes": iotest.OneByteReader(bytes.NewReader(packed)), "halves": iotest.HalfReader(bytes.NewReader(packed)),
+				"with the end": iotest.DataErrReader(bytes.NewReader(packed)),
+			} {
+				if got, err := inflated(r, 64<<10); err != nil || !bytes.Equal(got, content) {
+					t.Errorf("%s, level %d, %s: %d bytes of %d, %v", name, level, parts, len(got), len(content), err)
+				}
+			}
 		}
 	}
 }

@@ -1,8 +1,8 @@
 package inflate
 
 const (
-	// One turn of the loop loads eight bytes twice, the second time after at most seven.
-	inputSlack = 16
+	// One turn of the loop loads a word, which words wants wordRoom bytes for, up to twice, the second time seven bytes on.
+	inputSlack = wordRoom + 8
 
 	// One turn writes three literals or two and a match, and with a match up to two words too much.
 	outputSlack = maxLength + 62
