@@ -3,7 +3,6 @@ package testimage
 import (
 	"archive/tar"
 	"path"
-	"strings"
 	"time"
 )
 
@@ -72,6 +71,3 @@ func (e entry) with(attribute, value string) entry {
 	e.PAXRecords = records
 	return e
 }
-
-// clean is the entry's name without a leading "./" and a trailing slash; "." is the root.
-func (e entry) clean() string { return path.Clean(strings.TrimPrefix(e.Name, "./")) }
