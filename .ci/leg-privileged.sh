@@ -20,10 +20,3 @@ if [ "$before" != "$after" ] && [ "${CI:-}" = true ]; then # elsewhere, others m
 	echo "the tests have left behind, or taken away:"
 	diff <(printf '%s\n' "$before") <(printf '%s\n' "$after")
 fi
-
-# Images of a few Debian packages, in Debian's registry. Without package sources there are none.
-if apt-get download --print-uris busybox-static >/dev/null 2>&1; then
-	CAISSON_IMAGES=$CI_WORK/images CAISSON_CI=$needs go test -count=1 -run '^TestReal' .
-else
-	echo "the package sources cannot be reached: no real images"
-fi

@@ -13,7 +13,7 @@ import (
 // layerTar writes one layer: the files of packages, then the entries beside them.
 type layerTar struct {
 	w    *tar.Writer
-	dirs map[string]bool // directories that are there already: packages repeat those that they share
+	dirs map[string]bool // directories that are there already: packages repeat those that they share, a layer does not
 }
 
 func writeLayer(ctx context.Context, to string, debs []string, extra []entry) (err error) {
@@ -64,7 +64,7 @@ func (l *layerTar) addPackage(ctx context.Context, deb string) (err error) {
 // add writes an entry, and before it the directories above it that no entry has made: an image has them all.
 func (l *layerTar) add(h *tar.Header, content io.Reader) error {
 	name := path.Clean(h.Name)
-	if h.Typeflag == tar.TypeDir && l.dirs[name] && l.fromPackage(h) {
+	if h.Typeflag == tar.TypeDir && l.dirs[name] {
 		return nil
 	}
 	if err := l.parents(path.Dir(name)); err != nil {
@@ -84,9 +84,6 @@ func (l *layerTar) add(h *tar.Header, content io.Reader) error {
 	_, err := io.Copy(l.w, content)
 	return err
 }
-
-// fromPackage tells an entry of a package from one of ours, whose directories all carry a meaning.
-func (l *layerTar) fromPackage(h *tar.Header) bool { return h.ModTime != made }
 
 func (l *layerTar) parents(dir string) error {
 	if l.dirs[dir] {

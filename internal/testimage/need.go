@@ -20,7 +20,7 @@ type TB interface {
 }
 
 // Open needs an image. The test is skipped where the image cannot be made; one that is slow to make and to use is only
-// for tests with CAISSON_FULL=1.
+// for tests with CAISSON_FULL=1. Without that, and without a directory to keep images in, nothing is downloaded.
 func Open(t TB, name string) *Image {
 	t.Helper()
 	_, dir, err := place(name)
@@ -34,6 +34,9 @@ func Open(t TB, name string) *Image {
 	}
 	if r.slow && !full {
 		testneed.Feature(t, "full", errors.New("the image takes minutes or large downloads to make"), "set CAISSON_FULL=1")
+	}
+	if os.Getenv(Env) == "" && !full {
+		testneed.Feature(t, "images", errors.New("images are made of packages from the network"), "set "+Env+" to a directory to keep them in")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "oci-layout")); err != nil {
 		testneed.Program(t, "dpkg-deb", "run on Debian, or copy the directory that "+Env+" names from one")

@@ -9,7 +9,8 @@ import (
 // some of it back. A static shell makes it run.
 func odd() []source {
 	return []source{
-		{packages: []string{"busybox-static"}, extra: append(oddBase(""), symlink("bin", "usr/bin"), symlink("usr/bin/sh", "busybox"))},
+		{packages: []string{"busybox-static"}, extra: append(oddBase(""), symlink("bin", "usr/bin"), symlink("usr/bin/sh", "busybox"),
+			file("twice", "first\n"), file("twice", "the second one counts\n").perm(0o600))},
 		{extra: oddRemoved()},
 		{extra: []entry{dir("gone", 0o700), file("gone/back", "back\n"), dir("opaque", 0o755), file("opaque/old", "back\n"),
 			file("single", "again\n")}},
@@ -20,7 +21,8 @@ func odd() []source {
 // include/uapi/linux/capability.h.
 const capPing = "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
-// oddBase is one of each kind below a directory, "" or with a slash at its end.
+// oddBase is one of each kind below a directory, "" or with a slash at its end. A file that a layer has twice is not among
+// them: podman refuses such a layer.
 func oddBase(under string) []entry {
 	var list []entry
 	for i, c := range under {
@@ -57,7 +59,6 @@ func oddBase(under string) []entry {
 		symlink("names/long-link", strings.Repeat("far/", 40)+"away"),
 		dir("xattrs", 0o755).with("user.dir", "of a directory"), file("xattrs/user", "x").with("user.note", "value"),
 		file("xattrs/binary", "x").with("user.binary", "\x01\xff\x02"), file("xattrs/ping", "#!").perm(0o755).with("security.capability", capPing),
-		file("twice", "first\n"), file("twice", "the second one counts\n").perm(0o600),
 	} {
 		e.Name = under + e.Name
 		list = append(list, e)
