@@ -35,7 +35,7 @@ func newImageOn(s *store.Store, base *store.Image) *newImage {
 	}
 	n.manifest, n.config = *base.Manifest.DeepCopy(), *base.Config.DeepCopy()
 	n.manifest.Annotations, n.manifest.Subject = nil, nil
-	n.config.Container, n.config.DockerVersion = "", ""
+	n.config.Container = ""
 	if n.manifest.MediaType == "" {
 		n.manifest.MediaType = types.OCIManifestSchema1
 	}

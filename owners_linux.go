@@ -42,13 +42,13 @@ func (r *request) userProxy(name string, files ...*os.File) (*proxy.Proxy, error
 const nobody = 65534
 
 // inside is what the container calls an owner that the host calls by these numbers.
-func (sup *Support) inside(user *plan.UserNamespace) func(uid, gid int) (int, int, error) {
-	uids, gids := sup.SubUIDs, sup.SubGIDs
+func (s *Support) inside(user *plan.UserNamespace) func(uid, gid int) (int, int, error) {
+	uids, gids := s.SubUIDs, s.SubGIDs
 	if user.Mode != plan.UserRanges {
 		uids, gids = nil, nil
 	}
 	return func(uid, gid int) (int, int, error) {
-		return idInside(uid, sup.UID, uids), idInside(gid, sup.GID, gids), nil
+		return idInside(uid, s.UID, uids), idInside(gid, s.GID, gids), nil
 	}
 }
 
@@ -68,9 +68,9 @@ func idInside(id, own int, ranges []IDRange) int {
 }
 
 // outside is what the host calls an owner that the container calls by these numbers, with subordinate ids.
-func (sup *Support) outside(uid, gid int) (int, int, error) {
-	u, ok := idOutside(uid, sup.UID, sup.SubUIDs)
-	g, also := idOutside(gid, sup.GID, sup.SubGIDs)
+func (s *Support) outside(uid, gid int) (int, int, error) {
+	u, ok := idOutside(uid, s.UID, s.SubUIDs)
+	g, also := idOutside(gid, s.GID, s.SubGIDs)
 	if !ok || !also {
 		return 0, 0, fmt.Errorf("owner %d:%d: there are not so many subordinate ids: %w", uid, gid, syscall.EINVAL)
 	}
