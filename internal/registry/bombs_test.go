@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/caisson-go/caisson/internal/layer"
+	"github.com/caisson-go/caisson/internal/testneed"
 )
 
 // T52: answers without an end.
@@ -125,5 +126,31 @@ func TestPullUnpackedTogether(t *testing.T) {
 	o.unpacked = 400_000
 	if _, err := Pull(t.Context(), s, ref, o); err != nil {
 		t.Errorf("and where 400 kB are: %v", err)
+	}
+}
+
+// T39: 4 GiB of zeros in 4 MiB, which every member of the stream is honest about.
+func TestDecompressBomb(t *testing.T) {
+	member := gz(make([]byte, 64<<20))
+	bomb := bytes.Repeat(member, 64)
+	rc, err := decompress(gzipped, io.NopCloser(bytes.NewReader(bomb)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rc.Close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	n, err := io.Copy(io.Discard, rc)
+	took := time.Since(start)
+	runtime.ReadMemStats(&after)
+	if !errors.Is(err, ErrTooLarge) || n > freeGrowth+1<<20 {
+		t.Errorf("%d bytes from %d: %v", n, len(bomb), err)
+	}
+	if limit := testneed.Patience(10 * time.Second); took > limit {
+		t.Errorf("took %v, want less than %v", took, limit)
+	}
+	if held := int64(after.TotalAlloc) - int64(before.TotalAlloc); held > 4<<20 {
+		t.Errorf("%d bytes were allocated", held)
 	}
 }
