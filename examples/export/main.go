@@ -3,6 +3,8 @@
 //
 //	go run ./examples/export docker.io/library/alpine:3.20 > root.tar
 //	go run ./examples/export docker.io/library/alpine:3.20 etc/os-release
+//
+// It teaches that an image is a file system, fs.FS, and nothing more.
 package main
 
 import (

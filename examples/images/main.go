@@ -4,7 +4,8 @@
 //	go run ./examples/images ls
 //	go run ./examples/images save alpine:3.20 busybox > images.tar
 //
-// Without arguments it lists its commands.
+// Without arguments it lists its commands. It teaches the life of an image: from a registry or a file to the store, under
+// its names, and out again.
 package main
 
 import (

@@ -2,6 +2,8 @@
 //
 //	go run ./examples/mirror -from docker.io -listen localhost:5000
 //	podman pull --tls-verify=false localhost:5000/library/alpine:3.20
+//
+// It teaches that an engine is a registry too, behind whatever a program does with the requests.
 package main
 
 import (
