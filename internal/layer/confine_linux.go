@@ -9,13 +9,14 @@ import (
 	"github.com/caisson-go/caisson/internal/tape"
 )
 
-// The memory shared with the process that unpacks: two lanes, each for about a thousand small files or a stretch of
-// a large one; what both hold stays in a processor's cache.
+// The memory shared with the process that unpacks: two lanes, each for some thousand operations, and chunks that the
+// stream is read into. What is in use at a time stays in a processor's cache.
 const (
-	lanes    = 2
-	laneOps  = 384 << 10
-	laneData = 1 << 20
-	runArena = 256 << 10
+	lanes     = 2
+	laneOps   = 384 << 10
+	chunks    = 8
+	chunkSize = 128 << 10
+	runArena  = 256 << 10
 )
 
 // fileCapabilities are what it takes to write files for others, and to use what they keep to themselves.
@@ -37,7 +38,7 @@ func takers(o *Options) []taker {
 func options(dst *os.File) proxy.Options {
 	return proxy.Options{
 		Name: "caisson-unpack", Files: []*os.File{dst}, Arena: runArena,
-		Lanes: lanes, LaneOps: laneOps, LaneData: laneData,
+		Lanes: lanes, Lane: laneOps, Data: chunks * chunkSize,
 	}
 }
 

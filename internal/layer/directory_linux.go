@@ -118,20 +118,27 @@ func (u *unpacker) handleOf(d *directory) (handle, error) {
 	s := step{verb: toOpenDir, dir: parent, name: d.base, into: oldest, off: int64(u.used[oldest]), path: d.path}
 	u.clock++
 	u.open[oldest], d.handle, u.used[oldest] = d, oldest, u.clock
-	return oldest, u.do(&s)
+	return oldest, u.do(s)
 }
 
 // do does a step for the current entry.
-func (u *unpacker) do(s *step) error {
+func (u *unpacker) do(s step) error {
 	s.entry = u.entry
-	return u.h.do(s)
+	return u.pass(s)
 }
 
-func join(dir, base string) string {
-	if dir == "" {
-		return base
+// pass does a step.
+func (u *unpacker) pass(s step) error {
+	u.step = s // a step of its own would be garbage, and there are hundreds of thousands
+	return u.h.do(&u.step)
+}
+
+// pathIn is the resolved path of a name in its parent. Mostly it is the name.
+func pathIn(parent *directory, n entryName) string {
+	if n.full != "" && n.dir == parent.path {
+		return n.full
 	}
-	return dir + "/" + base
+	return join(parent.path, n.base)
 }
 
 // cutLast splits the last component off a path.

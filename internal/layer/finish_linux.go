@@ -80,9 +80,9 @@ func (u *unpacker) dressDir(d *directory) error {
 	}
 	if d != u.top && !own && !chmod && len(l.xattrs) == 0 {
 		at.verb, at.time = toTimesAt, l.mtime
-		return u.h.do(&at)
+		return u.pass(at)
 	}
-	if err := u.h.do(&at); err != nil {
+	if err := u.pass(at); err != nil {
 		return err
 	}
 	return u.dress(&l, d.path, own, chmod)

@@ -124,11 +124,11 @@ func (d *direct) drop(fd *int) {
 
 func (d *direct) settle() error { return nil }
 
-func (d *direct) buffer(want int64) ([]byte, error) {
+func (d *direct) chunk() ([]byte, error) {
 	if d.buf == nil {
-		d.buf = make([]byte, 128<<10)
+		d.buf = make([]byte, chunkSize)
 	}
-	return d.buf[:min(want, int64(len(d.buf)))], nil
+	return d.buf, nil
 }
 
 func (d *direct) stat(dir handle, name string) (sys.Entry, error) {

@@ -80,9 +80,9 @@ type hands interface {
 	do(s *step) error
 	// settle returns when all steps are done.
 	settle() error
-	// buffer is memory for the data of the next writes, up to want bytes and at least one. They may be of parts of it,
-	// from the beginning to the end.
-	buffer(want int64) ([]byte, error)
+	// chunk is memory to read the stream into. What writes are of lies in it; it is not given again before they are
+	// done.
+	chunk() ([]byte, error)
 
 	// These are for when all steps are done, and for judging one that failed.
 

@@ -20,7 +20,11 @@ type byProxy struct {
 	now     *lane // being filled
 	running *lane // nil: none
 	idle    *lane
-	written int // bytes of now.Data that are taken
+	started int // lanes so far
+	data    []byte
+	users   [chunks]int // the number of the lane that last has writes of a chunk
+	current int         // the chunk that the stream is read into
+	queued  int         // bytes to be written by the steps in now
 }
 
 // lane is a lane and the steps in it.
@@ -35,7 +39,7 @@ const fileWord = int(handles)
 
 func newByProxy(p *proxy.Proxy, user bool, j judge) (hands, error) {
 	c := p.Caged()
-	h := &byProxy{p: p, judge: j, now: &lane{Lane: p.Lane(0)}, idle: &lane{Lane: p.Lane(1)}}
+	h := &byProxy{p: p, judge: j, data: p.Data(), now: &lane{Lane: p.Lane(0)}, idle: &lane{Lane: p.Lane(1)}}
 	h.has = Confinement{Process: true, User: user, Network: c.Network, Mounts: c.Mounts, Root: c.Root, Landlock: c.Landlock}
 	err := p.Do(func(t *tape.Tape) {
 		// The cage's descriptor keeps its number; this is a word that holds it.
@@ -62,23 +66,37 @@ func (h *byProxy) do(s *step) error {
 	l.steps = append(l.steps, *s)
 	l.first = append(l.first, l.Tape.Len())
 	addr := tape.Null
-	if s.verb == toWrite { // data is a part of what buffer gave last
-		off := cap(l.Data) - cap(s.data)
-		addr, h.written = l.Addr(off), off+len(s.data)
+	if s.verb == toWrite { // of a part of some chunk
+		off := cap(h.data) - cap(s.data)
+		addr, h.users[off/chunkSize] = h.p.DataAddr(off), h.started+1
+		h.queued += len(s.data)
 	}
 	addStep(l.Tape, s, addr)
 	return nil
 }
 
-func (h *byProxy) buffer(want int64) ([]byte, error) {
-	const least = 64 << 10 // a smaller stretch of a large file waits for the next lane
-	if free := len(h.now.Data) - h.written; int64(free) < min(want, least) || h.now.Room() < 1024 {
+// chunk gives the next chunk in turn. Half of them are filled while the process writes what is in the others.
+func (h *byProxy) chunk() ([]byte, error) {
+	if h.queued >= chunks/2*chunkSize {
 		if err := h.turn(); err != nil {
 			return nil, err
 		}
 	}
-	free := h.now.Data[h.written:]
-	return free[:min(want, int64(len(free)))], nil
+	h.current = (h.current + 1) % chunks
+	for user := h.users[h.current]; ; {
+		var err error
+		switch {
+		case user > h.started: // not even begun
+			err = h.turn()
+		case user == h.started && h.running != nil:
+			err = h.wait()
+		default:
+			return h.data[h.current*chunkSize:][:chunkSize], nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // turn hands the lane over to the process, and makes the other one ready to be filled.
@@ -91,9 +109,10 @@ func (h *byProxy) turn() error {
 			return fail("proxy", err)
 		}
 		h.running, h.now = h.now, h.idle
+		h.started++
 	}
 	h.now.Reset()
-	h.now.steps, h.now.first, h.written = h.now.steps[:0], h.now.first[:0], 0
+	h.now.steps, h.now.first, h.queued = h.now.steps[:0], h.now.first[:0], 0
 	return nil
 }
 

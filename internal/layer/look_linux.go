@@ -93,45 +93,45 @@ func (u *unpacker) foreign(l *look) bool {
 func (u *unpacker) dress(l *look, entry string, own, mode bool) error {
 	s := step{verb: toChown, uid: l.uid, gid: l.gid, entry: entry}
 	if own {
-		if err := u.h.do(&s); err != nil {
+		if err := u.pass(s); err != nil {
 			return err
 		}
 	}
 	for _, x := range l.xattrs {
-		if err := u.h.do(&step{verb: toSetxattr, name: x.name, target: x.value, entry: entry}); err != nil {
+		if err := u.pass(step{verb: toSetxattr, name: x.name, target: x.value, entry: entry}); err != nil {
 			return err
 		}
 	}
 	if mode {
 		s.verb, s.mode = toChmod, l.mode
-		if err := u.h.do(&s); err != nil {
+		if err := u.pass(s); err != nil {
 			return err
 		}
 	}
 	s.verb, s.time = toTimes, l.mtime
-	if err := u.h.do(&s); err != nil {
+	if err := u.pass(s); err != nil {
 		return err
 	}
 	s.verb = toCloseFile
-	return u.h.do(&s)
+	return u.pass(s)
 }
 
 // dressAt is dress for what must not be opened: links and FIFOs. path is empty if the mode is right.
 func (u *unpacker) dressAt(dir handle, base, path string, l *look) error {
 	s := step{verb: toChownAt, dir: dir, name: base, path: path, uid: l.uid, gid: l.gid, mode: l.mode, time: l.mtime}
 	if u.foreign(l) {
-		if err := u.do(&s); err != nil {
+		if err := u.do(s); err != nil {
 			return err
 		}
 	}
 	if path != "" {
 		s.verb = toChmodAt
-		if err := u.do(&s); err != nil {
+		if err := u.do(s); err != nil {
 			return err
 		}
 	}
 	s.verb = toTimesAt
-	return u.do(&s)
+	return u.do(s)
 }
 
 func chownError(err error) error {

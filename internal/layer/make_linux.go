@@ -2,10 +2,8 @@ package layer
 
 import (
 	"archive/tar"
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 	"syscall"
@@ -15,10 +13,11 @@ import (
 )
 
 // make makes a plain entry, in place of what the layer had under that name before.
-func (u *unpacker) make(n entryName, h *tar.Header, body io.Reader) error {
+func (u *unpacker) make(n entryName, f *tarFile) error {
+	h := &f.Header
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse:
-		return u.file(n, h, body)
+		return u.file(n, f)
 	case tar.TypeDir:
 		return u.directory(n, h)
 	case tar.TypeSymlink:
@@ -39,14 +38,15 @@ func (u *unpacker) enter(n entryName) (*directory, handle, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := u.way(parent, n.base); err != nil {
+	if err := u.way(parent, n); err != nil {
 		return nil, 0, err
 	}
 	dir, err := u.handleOf(parent)
 	return parent, dir, err
 }
 
-func (u *unpacker) file(n entryName, h *tar.Header, body io.Reader) error {
+func (u *unpacker) file(n entryName, f *tarFile) error {
+	h := &f.Header
 	if h.Size > u.o.Limits.Bytes-u.stats.Bytes {
 		return fail("write", &LimitError{"file bytes", u.o.Limits.Bytes})
 	}
@@ -59,89 +59,42 @@ func (u *unpacker) file(n entryName, h *tar.Header, body io.Reader) error {
 		return err
 	}
 	// Not set-user-id while it is written to: that would clear the bit.
-	if err := u.do(&step{verb: toCreate, dir: dir, name: n.base, mode: l.mode & 0o777}); err != nil {
+	if err := u.do(step{verb: toCreate, dir: dir, name: n.base, mode: l.mode & 0o777}); err != nil {
 		return err
 	}
-	if err := u.copy(h, body); err != nil {
+	if err := u.copy(f); err != nil {
 		return err
 	}
 	return u.dress(&l, h.Name, u.foreign(&l), l.mode&^0o777 != 0 || len(l.xattrs) > 0)
 }
 
-// copy writes the content. In a sparse file stretches of zeros stay holes, so that a tiny layer can not fill the disk.
-func (u *unpacker) copy(h *tar.Header, body io.Reader) error {
-	sparse, size := isSparse(h), int64(0)
-	for size < h.Size {
-		buf, err := u.h.buffer(h.Size - size)
+// copy writes the content. What is a hole in the stream stays one, so that a tiny layer can not fill the disk.
+func (u *unpacker) copy(f *tarFile) error {
+	u.stats.Bytes += f.Size
+	if !f.sparse {
+		return u.copyExtent(extent{0, f.Size})
+	}
+	for _, e := range f.extents {
+		if err := u.copyExtent(e); err != nil {
+			return err
+		}
+	}
+	return u.do(step{verb: toTruncate, off: f.Size})
+}
+
+// copyExtent writes the next part of the content.
+func (u *unpacker) copyExtent(e extent) error {
+	for e.size > 0 {
+		p, err := u.tar.data(e.size)
 		if err != nil {
+			return u.after(err)
+		}
+		if err := u.do(step{verb: toWrite, data: p, off: e.off}); err != nil {
 			return err
 		}
-		n, rerr := io.ReadFull(body, buf)
-		if rerr != nil {
-			if rerr == io.EOF {
-				rerr = io.ErrUnexpectedEOF
-			}
-			return u.after(readError(rerr))
-		}
-		if err := u.write(buf[:n], size, sparse); err != nil {
-			return err
-		}
-		size += int64(n)
-	}
-	u.stats.Bytes += size
-	if sparse {
-		return u.do(&step{verb: toTruncate, off: size})
+		e.off, e.size = e.off+int64(len(p)), e.size-int64(len(p))
 	}
 	return nil
-}
-
-// write writes p at an offset, of a sparse file only what is not zero.
-func (u *unpacker) write(p []byte, off int64, sparse bool) error {
-	if !sparse {
-		return u.do(&step{verb: toWrite, data: p, off: off})
-	}
-	for len(p) > 0 {
-		hole := zeroBytes(p)
-		p, off = p[hole:], off+int64(hole)
-		n := 0
-		for n < len(p) && zeroBytes(p[n:]) == 0 {
-			n += min(holeSize, len(p)-n)
-		}
-		if n > 0 {
-			if err := u.do(&step{verb: toWrite, data: p[:n], off: off}); err != nil {
-				return err
-			}
-		}
-		p, off = p[n:], off+int64(n)
-	}
-	return nil
-}
-
-// holeSize is the least that is left out: what most file systems allocate at once.
-const holeSize = 4096
-
-// zeroBytes is how many bytes at the start of p, a multiple of holeSize or all of them, are zero.
-func zeroBytes(p []byte) (n int) {
-	for n < len(p) {
-		next := p[n:min(n+holeSize, len(p))]
-		if len(bytes.TrimLeft(next, "\x00")) > 0 {
-			break
-		}
-		n += len(next)
-	}
-	return n
-}
-
-func isSparse(h *tar.Header) bool {
-	if h.Typeflag == tar.TypeGNUSparse {
-		return true
-	}
-	for k := range h.PAXRecords {
-		if strings.HasPrefix(k, "GNU.sparse.") {
-			return true
-		}
-	}
-	return false
 }
 
 // directory makes a directory, or gives one that the layer made before its new look.
@@ -157,7 +110,7 @@ func (u *unpacker) directory(n entryName, h *tar.Header) error {
 	if err != nil {
 		return err
 	}
-	path := join(parent.path, n.base)
+	path := pathIn(parent, n)
 	if d := u.known[path]; d != nil {
 		return u.setLook(d, l)
 	}
@@ -185,7 +138,7 @@ func (u *unpacker) makeDir(parent *directory, base string, l look, guess bool) (
 	if err := u.setLook(d, l); err != nil {
 		return nil, err
 	}
-	return d, u.do(&step{verb: toMkdir, dir: dir, name: base, mode: mode, path: d.path, guess: guess})
+	return d, u.do(step{verb: toMkdir, dir: dir, name: base, mode: mode, path: d.path, guess: guess})
 }
 
 func (u *unpacker) symlink(n entryName, h *tar.Header) error {
@@ -204,7 +157,7 @@ func (u *unpacker) symlink(n entryName, h *tar.Header) error {
 		return err
 	}
 	u.noteLink(join(parent.path, n.base))
-	if err := u.do(&step{verb: toSymlink, dir: dir, name: n.base, target: h.Linkname}); err != nil {
+	if err := u.do(step{verb: toSymlink, dir: dir, name: n.base, target: h.Linkname}); err != nil {
 		return err
 	}
 	return u.dressAt(dir, n.base, "", &l)
@@ -241,7 +194,7 @@ func (u *unpacker) hardLink(n entryName, h *tar.Header) error {
 	if _, isLink := u.links[u.hash(path)]; isLink {
 		u.noteLink(join(parent.path, n.base))
 	}
-	return u.do(&step{verb: toLink, dir: dir, name: n.base, from: from, target: t.base})
+	return u.do(step{verb: toLink, dir: dir, name: n.base, from: from, target: t.base})
 }
 
 // sourceOf is the directory that a hard link's target is in.
@@ -293,7 +246,7 @@ func (u *unpacker) fifo(n entryName, h *tar.Header) error {
 	if u.h.exact() {
 		mode = l.mode & 0o777
 	}
-	if err := u.do(&step{verb: toMknod, dir: dir, name: n.base, mode: sys.S_IFIFO | mode}); err != nil {
+	if err := u.do(step{verb: toMknod, dir: dir, name: n.base, mode: sys.S_IFIFO | mode}); err != nil {
 		return err
 	}
 	path := ""

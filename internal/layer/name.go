@@ -24,6 +24,7 @@ type entryName struct {
 	dir  string // parent directory; "" is the root
 	base string // one component; "" for the root itself and for kindOpaque
 	kind kind
+	full string // both joined, if that is a part of the name as it was given; or ""
 }
 
 // parseName reads the name of an entry. Leading slashes and "./" are dropped, as every unpacker does. A ".." is
@@ -34,6 +35,9 @@ func parseName(name string, l Limits) (entryName, error) {
 	}
 	if name == "" || strings.ContainsRune(name, 0) {
 		return entryName{}, ErrName
+	}
+	if n, ok := plainName(name, l); ok {
+		return n, nil
 	}
 	var parts []string
 	for part := range strings.SplitSeq(name, "/") {
@@ -55,6 +59,32 @@ func parseName(name string, l Limits) (entryName, error) {
 	last := len(parts) - 1
 	n := entryName{dir: strings.Join(parts[:last], "/"), base: parts[last]}
 	return n.classify(parts[:last])
+}
+
+// plainName reads a name as most are: nothing in it has a meaning, and nothing has to be left out.
+func plainName(name string, l Limits) (n entryName, ok bool) {
+	name = strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/")
+	depth, start := 1, 0
+	for i := 0; i <= len(name); i++ {
+		if i < len(name) && name[i] != '/' {
+			continue
+		}
+		if i == start || i-start > maxName || name[start] == '.' && unusual(name[start:i]) {
+			return n, false
+		}
+		if i < len(name) {
+			depth, start = depth+1, i+1
+		}
+	}
+	if depth > l.Depth {
+		return n, false
+	}
+	return entryName{dir: name[:max(start-1, 0)], base: name[start:], full: name}, true
+}
+
+// unusual reports a component that is not simply a name.
+func unusual(part string) bool {
+	return part == "." || part == ".." || strings.HasPrefix(part, whiteoutPrefix)
 }
 
 // classify finds the whiteouts. parents are the components of n.dir.
@@ -85,8 +115,16 @@ func (n entryName) classify(parents []string) (entryName, error) {
 
 // path joins the two parts.
 func (n entryName) path() string {
-	if n.dir == "" {
-		return n.base
+	if n.full != "" {
+		return n.full
 	}
-	return n.dir + "/" + n.base
+	return join(n.dir, n.base)
+}
+
+// join adds a component to a path, which is empty for the root.
+func join(dir, base string) string {
+	if dir == "" {
+		return base
+	}
+	return dir + "/" + base
 }

@@ -43,6 +43,10 @@ func TestParseName(t *testing.T) {
 		{in: strings.Repeat("ab/", 1366), err: &LimitError{}},
 	} {
 		got, err := parseName(tc.in, limits)
+		if got.full != "" && got.full != join(got.dir, got.base) {
+			t.Errorf("parseName(%.20q).full = %q", tc.in, got.full)
+		}
+		got.full = ""
 		var limit *LimitError
 		switch {
 		case tc.err == nil && (err != nil || got != tc.want):

@@ -50,6 +50,8 @@ type unpacker struct {
 	root  *os.File
 	o     *Options
 	h     hands
+	tar   *tarReader
+	step  step // the one being handed over
 	stats Stats
 	uid   uint32 // whose what the hands make is
 	gid   uint32
@@ -121,27 +123,26 @@ func (u *unpacker) takeHands(by []taker) (err error) {
 }
 
 func (u *unpacker) run(s *stream) error {
-	tr := tar.NewReader(s)
+	u.tar = &tarReader{src: &source{r: s, chunk: u.h.chunk}}
 	for {
-		h, err := tr.Next()
+		f, err := u.tar.next()
 		if err == io.EOF {
 			break
 		}
-		// The name is judged by parseName, whatever GODEBUG=tarinsecurepath says.
-		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
-			return u.after(readError(err))
+		if err != nil {
+			return u.after(err)
 		}
 		if err := s.ctx.Err(); err != nil {
-			return &Error{Op: "read", Path: h.Name, Err: err}
+			return &Error{Op: "read", Path: f.Name, Err: err}
 		}
-		u.entry = h.Name
-		if err := u.apply(h, tr); err != nil {
-			return named(err, h.Name)
+		u.entry = f.Name
+		if err := u.apply(f); err != nil {
+			return named(err, f.Name)
 		}
 	}
 	// What follows the end mark belongs to the layer's digest.
-	if _, err := io.Copy(io.Discard, s); err != nil {
-		return u.after(readError(err))
+	if err := u.tar.src.drain(); err != nil {
+		return u.after(err)
 	}
 	u.entry = ""
 	return u.finish()
@@ -149,22 +150,26 @@ func (u *unpacker) run(s *stream) error {
 
 // after is an error of the stream, unless something went wrong before it.
 func (u *unpacker) after(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok { // of the hands
+		return e
+	}
 	if earlier := u.h.settle(); earlier != nil {
 		return earlier
 	}
-	return err
+	return readError(err)
 }
 
-// readError wraps an error of the stream. The tar package has a limit of its own for headers.
+// readError wraps an error of the stream.
 func readError(err error) error {
 	if errors.Is(err, tar.ErrFieldTooLong) {
-		err = errors.Join(&LimitError{"bytes in a tar header", 1 << 20}, err)
+		err = errors.Join(&LimitError{"bytes in a tar header", maxSpecial}, err)
 	}
 	return &Error{Op: "read", Err: err}
 }
 
 // apply applies one tar entry.
-func (u *unpacker) apply(h *tar.Header, body io.Reader) error {
+func (u *unpacker) apply(f *tarFile) error {
+	h := &f.Header
 	if err := u.count(); err != nil {
 		return err
 	}
@@ -196,7 +201,7 @@ func (u *unpacker) apply(h *tar.Header, body io.Reader) error {
 	if n.base == "" && h.Typeflag != tar.TypeDir {
 		return fail("name", ErrName) // the root is a directory
 	}
-	return u.make(n, h, body)
+	return u.make(n, f)
 }
 
 // count takes one entry from the limit.

@@ -201,8 +201,8 @@ func (u *unpacker) addAlias(path string, d *directory, links []string) {
 func (u *unpacker) dropAliases() { u.aliases, u.crossed = nil, nil }
 
 // way clears what is known about a name that is about to be made, other than as a directory.
-func (u *unpacker) way(parent *directory, base string) error {
-	path := join(parent.path, base)
+func (u *unpacker) way(parent *directory, n entryName) error {
+	path := pathIn(parent, n)
 	if _, ok := u.crossed[path]; ok {
 		u.dropAliases()
 	}
@@ -219,5 +219,5 @@ func (u *unpacker) way(parent *directory, base string) error {
 	}
 	u.dropAliases()
 	u.forget(d)
-	return fail("remove", u.h.removeAll(dir, base))
+	return fail("remove", u.h.removeAll(dir, n.base))
 }

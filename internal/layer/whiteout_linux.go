@@ -27,7 +27,7 @@ func (u *unpacker) whiteout(n entryName, h *tar.Header) error {
 		return err
 	}
 	u.whiteouts = true
-	if err := u.do(&step{verb: toMknod, dir: dir, name: n.base, mode: sys.S_IFCHR, path: path}); err != nil {
+	if err := u.do(step{verb: toMknod, dir: dir, name: n.base, mode: sys.S_IFCHR, path: path}); err != nil {
 		return err
 	}
 	return u.markLate()

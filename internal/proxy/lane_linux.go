@@ -7,7 +7,7 @@ import (
 )
 
 // Lane is a part of the shared memory in which the next operations are prepared while the proxy still runs those of
-// another lane: data is put where the proxy reads it, and neither process waits for the other unless it must.
+// another lane, so that neither process waits for the other unless it must.
 //
 // Between Start and Wait nothing else may be asked of the proxy, so lanes and Run belong to one goroutine. What holds
 // the memory of a lane must not be used after Close.
@@ -15,37 +15,36 @@ type Lane struct {
 	// Tape holds the operations to come. It is empty after Reset.
 	Tape *tape.Tape
 
-	// Data is for whatever the operations refer to by Addr.
-	Data []byte
-
 	p     *Proxy
 	ops   []byte
 	base  uint64 // the address of ops in the proxy
-	data  uint64 // that of Data
 	arena *tape.Arena
 }
 
 // Lane is lane i of the Options.Lanes that there are. Each may be had once.
 func (p *Proxy) Lane(i int) *Lane {
-	size := p.o.LaneOps + p.o.LaneData
-	at := wordsSize + p.size + i*size
-	mem := p.shared[at : at+size : at+size]
-	l := &Lane{
-		Tape: tape.New(), Data: mem[p.o.LaneOps:], p: p, ops: mem[:p.o.LaneOps:p.o.LaneOps],
-		base: tape.ArenaAddr + uint64(at), data: tape.ArenaAddr + uint64(at+p.o.LaneOps),
-	}
+	at := wordsSize + p.size + i*p.o.Lane
+	l := &Lane{Tape: tape.New(), p: p, ops: p.shared[at : at+p.o.Lane : at+p.o.Lane], base: tape.ArenaAddr + uint64(at)}
 	l.Reset()
 	return l
 }
+
+// Data is the part of the shared memory for what operations refer to by DataAddr, such as the bytes of a write. It
+// must not be used after Close.
+func (p *Proxy) Data() []byte { return p.shared[p.dataAt():] }
+
+// DataAddr is the address of Data[off] in the proxy.
+func (p *Proxy) DataAddr(off int) tape.Arg {
+	return tape.Uint(tape.ArenaAddr + uint64(p.dataAt()+off))
+}
+
+func (p *Proxy) dataAt() int { return wordsSize + p.size + p.o.Lanes*p.o.Lane }
 
 // Reset empties the lane's tape. As with Do, an operation that says nothing else about its failure ends the run.
 func (l *Lane) Reset() {
 	l.Tape.Reset()
 	l.Tape.OnError(l.Tape.Far("failed", l.p.at.failed))
 }
-
-// Addr is the address of Data[off].
-func (l *Lane) Addr(off int) tape.Arg { return tape.Uint(l.data + uint64(off)) }
 
 // Room is how many bytes there are for more operations, with their strings and structures.
 func (l *Lane) Room() int { return len(l.ops) - l.Tape.Size() - 2*operationRoom }

@@ -45,9 +45,13 @@ type Options struct {
 	// at least 64 KiB.
 	Arena int
 
-	// Lanes is how many parts of the shared memory there are beside, for Lane; 0 for none. LaneOps and LaneData are
-	// the bytes of each for operations and for data, multiples of 4096.
-	Lanes, LaneOps, LaneData int
+	// Lanes is how many more parts for operations the shared memory has, each of Lane bytes, a multiple of 4096; 0 for
+	// none. See Proxy.Lane.
+	Lanes, Lane int
+
+	// Data is the size in bytes of another part, a multiple of 4096, for whatever operations refer to; 0 for none.
+	// See Proxy.Data.
+	Data int
 
 	// Launch says how the process starts. Its Files are not used.
 	Launch launch.Options

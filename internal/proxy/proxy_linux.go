@@ -59,8 +59,8 @@ func Start(o Options) (*Proxy, error) {
 	return p, nil
 }
 
-// sharedSize is that of the words, the arena and the lanes.
-func (p *Proxy) sharedSize() int { return wordsSize + p.size + p.o.Lanes*(p.o.LaneOps+p.o.LaneData) }
+// sharedSize is that of the words, the arena, the lanes and the data.
+func (p *Proxy) sharedSize() int { return p.dataAt() + p.o.Data }
 
 func (p *Proxy) start(o *Options) error {
 	shared, err := sys.SharedMemory("caisson-proxy", int64(p.sharedSize()))
