@@ -91,16 +91,20 @@ func (c *config) runs(tests []testPackage) []protocol.Run {
 			if c.verbose {
 				argv = append(argv, "-test.v")
 			}
+			env := []string{
+				"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + home, "USER=" + name, "LANG=C.UTF-8",
+				testneed.Env + "=" + id.needs, testneed.PatienceEnv + "=" + slowness,
+				testroot.ProgramEnv + "=" + probePath,
+			}
+			if c.spare > 0 && c.disk > 0 { // the second is only then the second
+				env = append(env, protocol.SpareEnv+"="+protocol.SpareDevice)
+			}
 			runs = append(runs, protocol.Run{
 				Name: t.ImportPath + " as " + id.name,
 				User: id.name == "user",
 				Argv: argv,
 				Dir:  t.sourceDir(),
-				Env: []string{
-					"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + home, "USER=" + name, "LANG=C.UTF-8",
-					testneed.Env + "=" + id.needs, testneed.PatienceEnv + "=" + slowness,
-					testroot.ProgramEnv + "=" + probePath,
-				},
+				Env:  env,
 			})
 		}
 	}

@@ -24,9 +24,15 @@ func (c *config) boot(ctx context.Context, dir string, read func(io.Reader) erro
 		"-append", "console=ttyS0 quiet panic=-1 oops=panic mitigations=off",
 		"-serial", "file:" + console, "-serial", "stdio",
 	}
-	if c.disk > 0 {
-		disk, err := c.makeDisk(ctx, dir)
-		if err != nil {
+	for _, d := range []struct {
+		name string
+		size int
+	}{{"disk", c.disk}, {"spare", c.spare}} {
+		if d.size == 0 {
+			continue
+		}
+		disk := filepath.Join(dir, d.name)
+		if err := makeDisk(ctx, disk, d.size); err != nil {
 			return err
 		}
 		args = append(args, "-drive", "if=virtio,format=raw,cache=unsafe,file="+disk)
@@ -60,14 +66,14 @@ func drain(r io.Reader) error {
 	return err
 }
 
-// makeDisk makes an empty ext4 file system in a file. It has no lazily written parts: they would keep the guest busy.
-func (c *config) makeDisk(ctx context.Context, dir string) (string, error) {
-	disk := filepath.Join(dir, "disk")
+// makeDisk makes an empty ext4 file system of that many MiB in a file. It has no lazily written parts: they would keep
+// the guest busy.
+func makeDisk(ctx context.Context, disk string, size int) error {
 	if err := os.WriteFile(disk, nil, 0o600); err != nil {
-		return "", err
+		return err
 	}
-	if err := os.Truncate(disk, int64(c.disk)<<20); err != nil {
-		return "", err
+	if err := os.Truncate(disk, int64(size)<<20); err != nil {
+		return err
 	}
 	tool, err := exec.LookPath("mkfs.ext4")
 	if err != nil {
@@ -75,9 +81,9 @@ func (c *config) makeDisk(ctx context.Context, dir string) (string, error) {
 	}
 	out, err := exec.CommandContext(ctx, tool, "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", disk).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("mkfs.ext4 (apt-get install e2fsprogs, or -disk 0): %w: %s", err, out)
+		return fmt.Errorf("mkfs.ext4 (apt-get install e2fsprogs, or -disk 0 -spare 0): %w: %s", err, out)
 	}
-	return disk, nil
+	return nil
 }
 
 // tail returns the last lines of a text.

@@ -29,7 +29,7 @@ type config struct {
 	busybox         string
 	as              identities
 	memory, cpus    int // MiB, number
-	disk            int // MiB
+	disk, spare     int // MiB
 	timeout         time.Duration
 	verbose         bool
 	testFlags       string
@@ -37,7 +37,7 @@ type config struct {
 }
 
 // defaultModules are what a container needs of a kernel that builds as much as it can as modules.
-const defaultModules = "overlay,veth,bridge,br_netfilter,dummy,tun,macvlan,fuse,loop,virtio_pci,virtio_blk," +
+const defaultModules = "overlay,veth,bridge,br_netfilter,dummy,tun,macvlan,fuse,loop,virtio_pci,virtio_blk,dm_flakey," +
 	"nf_tables,nf_conntrack,nft_ct,nft_nat,nft_chain_nat,nft_masq,nft_redir,nft_reject_inet,nft_fib_inet,nft_limit,nft_log," +
 	"inet_diag,tcp_diag,udp_diag,unix_diag,netlink_diag,sch_netem,sch_tbf,nfnetlink_queue,xt_conntrack"
 
@@ -62,6 +62,7 @@ func parse() *config {
 	flag.IntVar(&c.memory, "memory", 1024, "memory of the guest in `MiB`")
 	flag.IntVar(&c.cpus, "cpus", 2, "processors of the guest")
 	flag.IntVar(&c.disk, "disk", 1024, "size of the guest's ext4 disk in `MiB`, 0 for none")
+	flag.IntVar(&c.spare, "spare", 64, "size in `MiB` of a second ext4 disk, not mounted, for tests that damage one; 0 for none")
 	flag.DurationVar(&c.timeout, "timeout", 5*time.Minute, "time for everything that happens in the guest")
 	flag.BoolVar(&c.verbose, "v", false, "print the output of tests that pass, too")
 	flag.StringVar(&c.testFlags, "testflags", "", "flags for the test binaries, for instance \"-test.short -test.run=Overlay\"")

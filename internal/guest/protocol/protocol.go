@@ -7,7 +7,11 @@ const (
 	ManifestPath = "/guest.json"
 	EventPort    = "/dev/ttyS1" // the second serial port; the first is the kernel's console
 	DiskDevice   = "/dev/vda"   // the first virtio disk, holding an ext4 file system
+	SpareDevice  = "/dev/vdb"   // the second, holding another, which is nobody's: root's tests may do with it what they want
 )
+
+// SpareEnv is the environment variable that tells a test the block device of which it may do with as it wants.
+const SpareEnv = "CAISSON_SPARE_DISK"
 
 // Ids and home of the guest's ordinary user. It has no subordinate ids: mapping them takes a setuid program of the host.
 const (
