@@ -4,7 +4,7 @@ set -euo pipefail
 
 # The packages whose tests are run in the guest, and those among them that are not ready for it: this is the one place
 # to list them. Not ready is a test with a limit of time that does not ask testneed.Patience. The attacks, which are races
-packages=(. ./internal/{cgroup,guardian,inroot,launch,plan,probe,proxy,sys,tape,testneed})
+packages=(. ./internal/{cgroup,guardian,guest/powercut,inroot,launch,plan,probe,proxy,sys,tape,testneed})
 not_ready='^$'
 
 # Debian's packages that always depend on the newest build of one kernel release.
@@ -24,6 +24,6 @@ for meta in "${kernels[@]}"; do
 	(cd "$work" && apt-get download -q -o APT::Sandbox::User=root "$package")
 	dpkg-deb -x "$work/$package"_*.deb "$work/$package"
 	TMPDIR=$work "$work/guest" -kernel "$work/$package"/boot/vmlinuz-* -modules "$work/$package"/lib/modules/* \
-		-busybox /bin/busybox -timeout 6m -testflags "-test.short -test.skip=^TestAttack" \
-		-as root=root,userns,cgroupv2 -as user=unprivileged,userns "${packages[@]}"
+		-busybox /bin/busybox -timeout 8m -testflags "-test.short -test.skip=^TestAttack" \
+		-as root=root,userns,cgroupv2,feature:powercut -as user=unprivileged,userns "${packages[@]}"
 done

@@ -20,7 +20,8 @@ func forgetSyncs() error {
 		setFilter, allTasks = 1, 1 // SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC
 	)
 	filter := []syscall.SockFilter{{Code: load}} // the number of the call
-	for _, number := range []uint32{syscall.SYS_FSYNC, syscall.SYS_FDATASYNC, syscall.SYS_SYNC, syscall.SYS_SYNC_FILE_RANGE, syncfs} {
+	syncs := []uint32{syscall.SYS_FSYNC, syscall.SYS_FDATASYNC, syscall.SYS_SYNC, syscall.SYS_SYNC_FILE_RANGE, syncfs}
+	for _, number := range syncs {
 		filter = append(filter, syscall.SockFilter{Code: equal, Jf: 1, K: number}, syscall.SockFilter{Code: answer, K: done})
 	}
 	filter = append(filter, syscall.SockFilter{Code: answer, K: allow})

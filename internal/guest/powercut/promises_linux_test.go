@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 )
 
 // promises is what the writer has said: of a name, what image it has, and what it may have since then. The image is
@@ -67,9 +68,34 @@ func (p *promises) compare(found map[string]string) (broken []string) {
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		if got := found[name]; got != p.is[name] && !slices.Contains(p.may[name], got) {
-			broken = append(broken, fmt.Sprintf("%s is %q, which is neither what was promised, %q, nor among %q", name, got, p.is[name], p.may[name]))
+			broken = append(broken, fmt.Sprintf("%s is %q, which is neither what was promised, %q, nor among %q",
+				name, got, p.is[name], p.may[name]))
 		}
 	}
 	p.is = found
 	return broken
+}
+
+func TestPromises(t *testing.T) {
+	for _, c := range []struct {
+		found string
+		fine  bool
+	}{{"old", false}, {"new", true}, {"newer", true}, {"newest", true}, {"", false}, {"other", false}} {
+		p := newPromises()
+		p.begin()
+		for _, line := range []string{"try n old", "done n old", "try n new", "done n new", "try n newer"} {
+			p.hear(line)
+		}
+		p.freeze()
+		for _, line := range []string{"done n newer", "try n newest", "failed: after the cut"} {
+			p.hear(line)
+		}
+		found := map[string]string{}
+		if c.found != "" {
+			found["n"] = c.found
+		}
+		if broken := p.compare(found); (len(broken) == 0) != c.fine || len(p.failed) > 0 {
+			t.Errorf("%q: %q, %q", c.found, broken, p.failed)
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -152,8 +153,8 @@ func (w *writer) commit(ctx context.Context, from string) error {
 	if len(m.Layers) > 4 { // not longer and longer
 		m.Layers, config.RootFS.DiffIDs = m.Layers[:3], config.RootFS.DiffIDs[:3]
 	}
-	m.Layers = append(m.Layers[:len(m.Layers):len(m.Layers)], v1.Descriptor{MediaType: types.OCIUncompressedLayer, Digest: h, Size: size})
-	config.RootFS.DiffIDs = append(config.RootFS.DiffIDs[:len(config.RootFS.DiffIDs):len(config.RootFS.DiffIDs)], h)
+	m.Layers = slices.Concat(m.Layers, []v1.Descriptor{{MediaType: types.OCIUncompressedLayer, Digest: h, Size: size}})
+	config.RootFS.DiffIDs = slices.Concat(config.RootFS.DiffIDs, []v1.Hash{h})
 	config.History = nil
 	if m.Config, err = w.document(ctx, m.Config.MediaType, config); err != nil {
 		return err
