@@ -28,16 +28,9 @@ func (l *live) commit(ctx context.Context, name string, o *CommitOptions) (img *
 	if err := n.change(o.Changes); err != nil {
 		return nil, err
 	}
-	if !o.Live {
-		resume, err := l.standstill(ctx)
-		if err != nil {
-			return nil, err
-		}
-		defer resume()
-	}
 	now := time.Now().UTC()
 	step := v1.History{Created: v1.Time{Time: now}, Author: o.Author, Comment: o.Message}
-	err = l.withTree(func(t *changes.Tree) error {
+	err = l.withTree(ctx, o.Live, func(ctx context.Context, t *changes.Tree) error {
 		for _, dir := range l.newLayers() {
 			if err := n.pack(ctx, t, dir, v1.History{Created: step.Created}); err != nil {
 				return err
@@ -48,7 +41,7 @@ func (l *live) commit(ctx context.Context, name string, o *CommitOptions) (img *
 			n.add(changes.Packed{}, step)
 			return err
 		}
-		return n.pack(ctx, t, l.request.root.Upper, step)
+		return closedInstead(ctx, n.pack(ctx, t, l.request.root.Upper, step))
 	})
 	if err != nil {
 		return nil, err

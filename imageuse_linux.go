@@ -1,10 +1,13 @@
 package caisson
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -91,9 +94,12 @@ func (e *Engine) pinSnapshots(img *Image, u *undo) error {
 	return nil
 }
 
-// imageLink is the name of a symbolic link in the directory of a detached container that says which image it uses:
-// there may be no program any more that holds the lock.
-const imageLink = "image"
+// In the directory of a detached container symbolic links say what it stands on: there may be no program any more that
+// holds a lock. One is called "image", and has the ID of that; the others "snapshot-" and the ID of one.
+const (
+	imageLink    = "image"
+	snapshotLink = "snapshot-"
+)
 
 // detachable gives a container what it needs to outlive its program.
 func (e *Engine) detachable(r *request, u *undo) error {
@@ -101,29 +107,38 @@ func (e *Engine) detachable(r *request, u *undo) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Symlink(r.from.origin().id, filepath.Join(dir, imageLink)); err != nil {
-		return &Error{"symlink", filepath.Join(dir, imageLink), err, ""}
+	links := map[string]string{imageLink: r.from.origin().id}
+	for _, id := range r.from.below {
+		links[snapshotLink+id] = id
+	}
+	for name, target := range links {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			return &Error{"symlink", filepath.Join(dir, name), err, ""}
+		}
 	}
 	return nil
 }
 
-// standsOn tells whether a snapshot or a detached container that lives stands on an image.
+// standsOn tells whether a snapshot or a detached container that lives stands on an image. Where that cannot be
+// told, something does.
 func (e *Engine) standsOn(manifest v1.Hash) bool {
-	if e.snapshotOn(manifest) {
-		return true
-	}
+	return e.snapshotOn(manifest) || e.detachedOn(imageLink, manifest.String())
+}
+
+// detachedOn tells whether a detached container that lives has such a link.
+func (e *Engine) detachedOn(link, target string) bool {
 	room, err := e.enterRoom()
 	if err != nil {
-		return false
+		return true
 	}
 	defer e.leaveRoom()
-	links, _ := filepath.Glob(filepath.Join(room.Name(), "*", imageLink))
-	return slices.ContainsFunc(links, func(link string) bool {
-		image, err := os.Readlink(link)
-		if err != nil || image != manifest.String() {
+	entries, err := os.ReadDir(room.Name())
+	return err != nil || slices.ContainsFunc(entries, func(c os.DirEntry) bool {
+		got, err := os.Readlink(filepath.Join(room.Name(), c.Name(), link))
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && got != target {
 			return false
 		}
-		lock, err := lockDir(room, filepath.Base(filepath.Dir(link)))
+		lock, err := lockDir(room, c.Name())
 		if err == nil {
 			_ = lock.Close() // nobody has it: the container is dead
 		}

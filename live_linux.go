@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"sync"
 	"syscall"
 	"time"
 
@@ -35,8 +34,8 @@ type live struct {
 	mounts *os.File
 	undo   undo // what close takes back
 
-	layerMu sync.Mutex // held while the writable layer is read or taken away
-	kept    []string   // the snapshots that were its writable layer since it ended, bottom to top
+	layer layerLock
+	kept  []string // the snapshots that were its writable layer since it ended, bottom to top
 
 	done   chan struct{} // closed when the process has been reaped
 	status syscall.WaitStatus
@@ -281,8 +280,7 @@ func (l *live) close() error {
 	if l.tty != nil {
 		l.stdio.hangUp(l.tty)
 	}
-	l.layerMu.Lock()
-	defer l.layerMu.Unlock()
+	l.layer.close()
 	return errors.Join(survivors, l.undo.run())
 }
 

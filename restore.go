@@ -3,6 +3,7 @@ package caisson
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 var (
@@ -37,7 +38,7 @@ func (f *life) again(ctx context.Context) (*live, context.Context, error) {
 	case !over(f.begun):
 		return nil, nil, errRestart
 	case len(f.pipes.theirs) > 0:
-		return nil, nil, errors.Join(errPipes, errors.ErrUnsupported)
+		return nil, nil, fmt.Errorf("%w: %w", errPipes, errors.ErrUnsupported)
 	}
 	f.begun = make(chan struct{})
 	ctx, f.giveUp = context.WithCancel(ctx)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/caisson-go/caisson/internal/changes"
@@ -17,8 +18,11 @@ import (
 
 // snapshot keeps the writable layer of a container.
 func (l *live) snapshot(ctx context.Context) (_ *Snapshot, err error) {
-	l.layerMu.Lock() // one at a time takes the layer away, or reads it
-	defer l.layerMu.Unlock()
+	ctx, unlock, err := l.layer.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	r := l.request
 	if r.root.Kind != plan.Layers || r.lock == nil {
 		return nil, &Error{"snapshot", r.spec.Image, errors.ErrUnsupported, "its writable layer is in memory; use Engine.RootFS or Engine.Pull"}
@@ -36,7 +40,7 @@ func (l *live) snapshot(ctx context.Context) (_ *Snapshot, err error) {
 	}
 	defer func() { _ = lock.Close() }()
 	defer func() {
-		if err != nil {
+		if err != nil && !slices.Contains(l.kept, id) { // else it is all there is of the layer
 			err = withCleanup(err, e.removeTree(dir, lock, "."+id))
 		}
 	}()
@@ -48,10 +52,10 @@ func (l *live) snapshot(ctx context.Context) (_ *Snapshot, err error) {
 	if err := os.WriteFile(filepath.Join(lock.Name(), "record.json"), b, 0o600); err != nil {
 		return nil, err
 	}
-	if l.ended() {
+	if l.ended() && !l.survived() {
 		err = l.moveLayer(lock, id)
 	} else {
-		err = l.copyLayer(ctx, lock)
+		err = closedInstead(ctx, l.copyLayer(ctx, lock))
 	}
 	if err != nil {
 		return nil, err
@@ -77,16 +81,19 @@ func (l *live) moveLayer(to *os.File, id string) error {
 	if err != nil {
 		return err
 	}
+	if err := sys.TryShare(hold); err != nil { // it is one open file with to: from now on both share
+		return errors.Join(err, hold.Close())
+	}
 	from := int(l.request.lock.Fd())
 	if err := sys.Renameat(from, "upper", int(to.Fd()), "fs"); err != nil {
 		return errors.Join(&Error{"rename", l.request.root.Upper, err, ""}, hold.Close())
 	}
-	if err := sys.Mkdirat(from, "upper", 0o755); err != nil {
-		return errors.Join(err, sys.Renameat(int(to.Fd()), "fs", from, "upper"), hold.Close())
-	}
 	l.kept = append(l.kept, id)
 	l.undo.push(hold.Close)
-	return sys.TryShare(hold)
+	if err := sys.Mkdirat(from, "upper", 0o755); err != nil {
+		return errors.Join(err, l.putBack(to, id))
+	}
+	return nil
 }
 
 // putBack undoes moveLayer, if that was what made the snapshot.
@@ -94,9 +101,15 @@ func (l *live) putBack(from *os.File, id string) error {
 	if !slices.Contains(l.kept, id) {
 		return nil
 	}
-	l.kept = l.kept[:len(l.kept)-1]
 	to := int(l.request.lock.Fd())
-	return errors.Join(sys.Rmdirat(to, "upper"), sys.Renameat(int(from.Fd()), "fs", to, "upper"))
+	if err := sys.Rmdirat(to, "upper"); err != nil && err != syscall.ENOENT {
+		return err
+	}
+	err := sys.Renameat(int(from.Fd()), "fs", to, "upper")
+	if err == nil {
+		l.kept = l.kept[:len(l.kept)-1]
+	}
+	return err
 }
 
 // restart kills the program, closes what it had, and starts it again from a snapshot. Nothing has been done if the
@@ -108,6 +121,9 @@ func (l *live) restart(ctx context.Context, s *Snapshot) (*live, error) {
 	}
 	if s.engine != b.engine {
 		return l, errOtherEngine
+	}
+	if err := ctx.Err(); err != nil { // nothing is killed for a start that would not happen
+		return l, err
 	}
 	var held undo // so that nobody removes the snapshot between the end and the start
 	defer func() { _ = held.run() }()
@@ -138,7 +154,7 @@ func (l *live) copyLayer(ctx context.Context, to *os.File) error {
 		return err
 	}
 	defer func() { _ = dst.Close() }()
-	return l.lookAtTree(func(t *changes.Tree) error {
+	return l.openTree(func(t *changes.Tree) error {
 		one := *t
 		one.Owner = nil // as they are on the disk
 		_, err := changes.Clone(ctx, one, dst)

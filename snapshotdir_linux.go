@@ -154,7 +154,7 @@ func (e *Engine) openSnapshot(id string) (*Snapshot, error) {
 	for _, below := range append(slices.Clone(r.Below), id) {
 		layers = append(layers, filepath.Join(dir.Name(), below, "fs"))
 	}
-	img := &Image{engine: e, id: snapshotImage + id, ref: base.ref, layers: layers, config: base.config, below: append(r.Below, id), base: base}
+	img := &Image{engine: e, id: snapshotImage + id, layers: layers, config: base.config, below: append(r.Below, id), base: base}
 	return &Snapshot{e, id, img}, nil
 }
 
@@ -173,6 +173,9 @@ func (e *Engine) removeSnapshot(id string) error {
 		return err
 	}
 	defer func() { _ = lock.Close() }()
+	if e.detachedOn(snapshotLink+id, id) {
+		return &Error{"remove", snapshotImage + id[:12], ErrInUse, "end the detached container that was started from it"}
+	}
 	if above, err := e.snapshotAbove(dir, id); err != nil || above != "" {
 		if err == nil {
 			err = &Error{"remove", snapshotImage + id[:12], ErrInUse, "remove snapshot " + above[:12] + " first, which stands on it"}
@@ -205,12 +208,15 @@ func (e *Engine) snapshotAbove(dir *os.File, id string) (string, error) {
 func (e *Engine) snapshotOn(manifest v1.Hash) bool {
 	dir, err := e.snapshots()
 	if err != nil {
-		return false
+		return true
 	}
 	defer func() { _ = dir.Close() }()
-	names, _ := dir.Readdirnames(-1)
-	return slices.ContainsFunc(names, func(name string) bool {
+	names, err := dir.Readdirnames(-1)
+	return err != nil || slices.ContainsFunc(names, func(name string) bool {
 		r, err := readSnapshot(dir, name)
-		return err == nil && r.Base == manifest.String()
+		if errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+		return err != nil || r.Base == manifest.String()
 	})
 }

@@ -14,7 +14,7 @@ import (
 // them go on. What the container's cgroup does not freeze at once is stopped one by one, until a round finds nothing
 // that still runs; a process that somebody had stopped before stays so.
 func (l *live) standstill(ctx context.Context) (resume func(), err error) {
-	if l.ended() {
+	if l.ended() && !l.survived() {
 		return func() {}, nil
 	}
 	if g := l.cgroup(); g != nil {
@@ -73,29 +73,53 @@ func awaitHalt(ctx context.Context, pid int) error {
 	return nil
 }
 
-// insiders tells the processes of the container from others.
-func (l *live) insiders() (func(pid int) bool, error) {
-	kinds := []string{"mnt"}
-	if l.request.spec.Namespaces.PID == "" || l.request.spec.Namespaces.PID == NamespaceNew {
-		kinds = append(kinds, "pid")
+// survived tells whether a process lives in the mount namespace of a container that shares its process namespace: the end
+// of the first process did not end the others.
+func (l *live) survived() bool {
+	if l.mounts == nil {
+		return false
 	}
-	var own []os.FileInfo
-	for _, kind := range kinds {
-		info, err := os.Stat("/proc/" + itoa(l.proc.Pid) + "/ns/" + kind)
+	own, err := l.mounts.Stat()
+	if err != nil {
+		return true
+	}
+	lives := false
+	err = eachProcess(func(pid int) { lives = lives || livesIn(pid, own) })
+	return lives || err != nil
+}
+
+// insiders tells the processes of the container from others, by the namespaces that are its own.
+func (l *live) insiders() (func(pid int) bool, error) {
+	own := map[string]os.FileInfo{}
+	if l.mounts != nil {
+		info, err := l.mounts.Stat()
 		if err != nil {
-			if l.ended() {
-				return func(int) bool { return false }, nil
-			}
 			return nil, err
 		}
-		own = append(own, info)
+		own["mnt"] = info
+	} else {
+		for _, kind := range []string{"mnt", "pid"} {
+			info, err := os.Stat("/proc/" + itoa(l.proc.Pid) + "/ns/" + kind)
+			if l.ended() { // what was looked at may be a stranger with its number
+				return func(int) bool { return false }, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			own[kind] = info
+		}
+	}
+	for kind, info := range own {
+		if mine, err := os.Stat("/proc/self/ns/" + kind); err != nil || os.SameFile(mine, info) {
+			delete(own, kind) // the container's it is not
+		}
 	}
 	return func(pid int) bool {
 		return anyTask(pid, func(dir string) (bool, error) {
 			var failed error
-			for i, kind := range kinds {
+			for kind, is := range own {
 				info, err := os.Stat(dir + "/ns/" + kind)
-				if err == nil && os.SameFile(info, own[i]) {
+				if err == nil && os.SameFile(info, is) {
 					return true, nil
 				}
 				failed = err

@@ -39,7 +39,7 @@ func (c *Container) start(ctx context.Context) (*live, error) {
 // start builds the container: what is on disk and outside its namespaces first, then the process.
 // Whatever it makes it pushes on the undo stack, which becomes the container's.
 func (b *blueprint) start(ctx context.Context) (_ *live, err error) {
-	l := &live{blueprint: b, engine: b.engine, id: b.id, cancel: b.cancel, delay: b.delay}
+	l := &live{blueprint: b, engine: b.engine, id: b.id, cancel: b.cancel, delay: b.delay, layer: newLayerLock()}
 	defer func() {
 		if err != nil {
 			err = withCleanup(err, l.undo.run())

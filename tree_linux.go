@@ -13,15 +13,26 @@ import (
 	"github.com/caisson-go/caisson/internal/proxy"
 )
 
-// withTree hands over the container's root filesystem as directories of the host, which nobody takes away meanwhile.
-func (l *live) withTree(use func(*changes.Tree) error) error {
-	l.layerMu.Lock()
-	defer l.layerMu.Unlock()
-	return l.lookAtTree(use, func() {})
+// withTree hands over the container's root filesystem as directories of the host, which nobody takes away meanwhile. Its
+// processes stand still, unless it is live.
+func (l *live) withTree(ctx context.Context, live bool, use func(context.Context, *changes.Tree) error) error {
+	ctx, unlock, err := l.layer.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if !live {
+		resume, err := l.standstill(ctx)
+		if err != nil {
+			return err
+		}
+		defer resume()
+	}
+	return l.openTree(func(t *changes.Tree) error { return use(ctx, t) }, func() {})
 }
 
-// lookAtTree does so for one who does not mind if they are taken away: Close does not wait for it.
-func (l *live) lookAtTree(use func(*changes.Tree) error, opened func()) error {
+// openTree hands over the directories. Once they are open, opened is called.
+func (l *live) openTree(use func(*changes.Tree) error, opened func()) error {
 	var open undo
 	t, err := l.tree(&open)
 	opened()
@@ -108,8 +119,11 @@ func (l *live) readable(t *changes.Tree, user *plan.UserNamespace, open *undo) e
 
 func (l *live) diff(ctx context.Context, yield func(Change) bool) error {
 	kinds := map[changes.Kind]ChangeKind{changes.Added: ChangeAdded, changes.Modified: ChangeModified, changes.Deleted: ChangeDeleted}
-	l.layerMu.Lock()
-	return l.lookAtTree(func(t *changes.Tree) error {
+	_, unlock, err := l.layer.lock(ctx)
+	if err != nil {
+		return err
+	}
+	return l.openTree(func(t *changes.Tree) error {
 		for c, err := range changes.List(ctx, *t) {
 			if err != nil {
 				return err
@@ -119,19 +133,22 @@ func (l *live) diff(ctx context.Context, yield func(Change) bool) error {
 			}
 		}
 		return nil
-	}, l.layerMu.Unlock)
+	}, unlock) // Close does not wait for who looks at the list
 }
 
 func (l *live) export(ctx context.Context, w io.Writer) error {
-	resume, err := l.standstill(ctx)
-	if err != nil {
-		return err
-	}
-	defer resume()
-	return l.withTree(func(t *changes.Tree) error {
+	return l.withTree(ctx, false, func(ctx context.Context, t *changes.Tree) error {
 		_, err := changes.Export(ctx, w, *t)
-		return err
+		return closedInstead(ctx, err)
 	})
+}
+
+// closedInstead is the error of reading a layer that was ended because its container is closed.
+func closedInstead(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), ErrClosed) {
+		return ErrClosed
+	}
+	return err
 }
 
 // changesError is the public form of an error about a file of a container.
