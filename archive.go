@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/caisson-go/caisson/internal/archive"
 	"github.com/caisson-go/caisson/internal/store"
 )
@@ -115,13 +113,17 @@ func (e *Engine) Load(ctx context.Context, r io.Reader, o *LoadOptions) ([]*Imag
 			}
 		}
 		img, err := s.ResolvePlatform(l.Digest.String(), lo.Platform)
-		if errors.Is(err, store.ErrIncomplete) {
-			img, err = s.Find(l.Digest.String(), lo.Platform)
+		if errors.Is(err, store.ErrPlatform) || errors.Is(err, store.ErrIncomplete) { // it has come all the same
+			img, err = s.Find(l.Digest.String(), nil)
 		}
 		if err != nil {
 			return images, imageError("load", l.Digest.String(), err)
 		}
 		e.log().Info("loaded", "image", img.Ref, "digest", img.Digest.String())
+		img.Ref = ""
+		if len(l.Names) > 0 {
+			img.Ref = l.Names[0]
+		}
 		images = append(images, e.image(img))
 	}
 	return images, nil
@@ -134,12 +136,8 @@ func (o *LoadOptions) options() (lo archive.LoadOptions, err error) {
 		return lo, &Error{"load", string(o.Names), errors.New("unknown policy for names"), "use NewNames, AllNames or NoNames"}
 	}
 	lo.Names = policy
-	if o.Platform != "" {
-		if lo.Platform, err = v1.ParsePlatform(o.Platform); err != nil {
-			return lo, &Error{"load", o.Platform, err, "write it as linux/arm64 or linux/arm/v7"}
-		}
-	}
-	return lo, nil
+	lo.Platform, err = parsePlatform(o.Platform)
+	return lo, err
 }
 
 // archiveError is the public form of an archive's error.

@@ -31,9 +31,12 @@ func (c *Container) Commit(ctx context.Context, ref string, o *CommitOptions) (*
 	if o == nil {
 		o = &CommitOptions{}
 	}
-	name, err := fullName(ref)
-	if err != nil {
-		return nil, err
+	name := ""
+	if ref != "" {
+		var err error
+		if name, err = tagName(ref); err != nil {
+			return nil, err
+		}
 	}
 	l, err := c.life.running()
 	if err != nil {

@@ -123,10 +123,8 @@ func (e *Engine) ImportRootFS(ctx context.Context, r io.Reader, ref string, o *I
 	}
 	lo := e.layerOptions()
 	ao := archive.ImportOptions{Changes: o.Changes, Author: o.Author, Message: o.Message, Created: o.Created, Layer: &lo}
-	if o.Platform != "" {
-		if ao.Platform, err = v1.ParsePlatform(o.Platform); err != nil {
-			return nil, &Error{"import", o.Platform, err, "write it as linux/arm64 or linux/arm/v7"}
-		}
+	if ao.Platform, err = parsePlatform(o.Platform); err != nil {
+		return nil, err
 	}
 	img, err := archive.ImportRootFS(ctx, r, s, name, ao)
 	if err != nil {
@@ -140,7 +138,7 @@ func (e *Engine) ImportRootFS(ctx context.Context, r io.Reader, ref string, o *I
 // Errors: *Error; fs.ErrNotExist if it has been removed; errors.ErrUnsupported for an image that is not in the store; the
 // error of w; ctx.Err.
 func (i *Image) Export(ctx context.Context, w io.Writer) error {
-	now, err := i.current(ctx)
+	now, err := i.current(ctx, "export")
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (i *Image) origin() *Image {
 // Errors: *Error; fs.ErrNotExist if it has been removed; errors.ErrUnsupported for an image that is not in the store;
 // ctx.Err.
 func (i *Image) Names(ctx context.Context) ([]string, error) {
-	now, err := i.current(ctx)
+	now, err := i.current(ctx, "names")
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (i *Image) Names(ctx context.Context) ([]string, error) {
 //
 // Errors: as those of Names.
 func (i *Image) Inspect(ctx context.Context) (*ImageInfo, error) {
-	now, err := i.current(ctx)
+	now, err := i.current(ctx, "inspect")
 	if err != nil {
 		return nil, err
 	}
@@ -133,18 +133,23 @@ func history(steps []v1.History, layers []LayerInfo) []HistoryEntry {
 
 var errNotStored = fmt.Errorf("not an image of the store: %w", errors.ErrUnsupported)
 
-// current is the image as the store has it now, by the digest of its manifest.
-func (i *Image) current(ctx context.Context) (*Image, error) {
+// current is the image as the store has it now, for a verb of its: by its name, which may stand for an index, if that still
+// means this image, else by the digest of its manifest.
+func (i *Image) current(ctx context.Context, verb string) (*Image, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if i.stored == nil {
-		return nil, &Error{"inspect", i.String(), errNotStored, "Engine.Pull, Engine.Load and Container.Commit make one"}
+		return nil, &Error{verb, i.String(), errNotStored, "Engine.Pull, Engine.Load and Container.Commit make one"}
 	}
-	now, err := i.engine.resolve(i.String(), i.id, "it has been removed; pull it again")
+	s, err := i.engine.images()
 	if err != nil {
 		return nil, err
 	}
-	now.ref = i.ref
-	return now, nil
+	if i.ref != "" {
+		if now, err := s.Find(i.ref, nil); err == nil && now.Digest == i.stored.Digest {
+			return i.engine.image(now), nil
+		}
+	}
+	return i.engine.again(i)
 }

@@ -47,11 +47,11 @@ func (e *Engine) Images(ctx context.Context) iter.Seq2[*Image, error] {
 // Errors: *Error naming the reference; fs.ErrNotExist if the image has been removed; errors.ErrUnsupported for an image
 // that is not in the store; ctx.Err. Source: OCI image-spec, "Image Layout", org.opencontainers.image.ref.name.
 func (i *Image) Tag(ctx context.Context, ref string) error {
-	r, err := registry.Parse(ref)
+	name, err := tagName(ref)
 	if err != nil {
-		return &Error{"tag", ref, imageCause(err), "write it as name:tag"}
+		return err
 	}
-	now, err := i.current(ctx)
+	now, err := i.current(ctx, "tag")
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (i *Image) Tag(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	return imageError("tag", ref, s.Tag(ctx, r.String(), now.stored.Descriptor))
+	return imageError("tag", ref, s.Tag(ctx, name, now.stored.Descriptor))
 }
 
 // Untag takes a name from an image. One that had no other stays, without a name, until RemoveImage or PruneImages.
@@ -180,6 +180,10 @@ func imageError(op, object string, err error) error {
 	case err == nil, errors.As(err, &e), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, store.ErrInUse):
+		var user *store.InUseError
+		if errors.As(err, &user) {
+			err = user
+		}
 		return &Error{op, object, inUse{err}, "close its containers and remove its snapshots first"}
 	case errors.As(err, &r):
 		return &Error{op, object, imageCause(r), r.Hint}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"runtime"
 	"strings"
@@ -138,4 +139,15 @@ func fullName(ref string) (string, error) {
 		return "", &Error{"tag", ref, imageCause(err), "write it as name:tag"}
 	}
 	return r.String(), nil
+}
+
+// tagName is fullName for a name that an image is given: a digest is not given but had.
+func tagName(ref string) (string, error) {
+	if strings.Contains(ref, "@") {
+		return "", &Error{"tag", ref, errors.New("a digest cannot be given to an image"), "write it as name:tag"}
+	}
+	if ref == "" {
+		return "", &Error{"tag", "image", errors.New("no name"), "write it as name:tag"}
+	}
+	return fullName(ref)
 }

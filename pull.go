@@ -68,7 +68,7 @@ func (e *Engine) Pull(ctx context.Context, ref string, o *PullOptions) (*Image, 
 	}
 	ro, err := e.pullOptions(o)
 	if err != nil {
-		return nil, &Error{"pull", ref, err, ""}
+		return nil, named("pull", func() string { return ref }, err)
 	}
 	s, err := e.images()
 	if err != nil {
@@ -77,6 +77,9 @@ func (e *Engine) Pull(ctx context.Context, ref string, o *PullOptions) (*Image, 
 	img, err := registry.Pull(ctx, s, ref, ro)
 	if err != nil {
 		return nil, pullError(ref, err)
+	}
+	if r, err := registry.Parse(ref); err == nil {
+		img.Ref = r.String()
 	}
 	e.log().Info("pulled", "image", img.Ref, "digest", img.Digest.String())
 	return e.image(img), nil
@@ -122,14 +125,9 @@ func (e *Engine) pullOptions(o *PullOptions) (registry.Options, error) {
 	ro.Policy, ro.AllPlatforms, ro.Jobs = policy, o.AllPlatforms, o.Jobs
 	layers := e.layerOptions()
 	ro.Layer = &layers
-	if o.Platform != "" {
-		p, err := v1.ParsePlatform(o.Platform)
-		if err != nil {
-			return registry.Options{}, err
-		}
-		ro.Platform = p
-	}
-	return ro, nil
+	var err error
+	ro.Platform, err = parsePlatform(o.Platform)
+	return ro, err
 }
 
 // registryClient is how this engine speaks to registries.
@@ -164,7 +162,8 @@ func imageCause(err error) error {
 	if errors.As(err, &r) {
 		err = r.Err
 	}
-	if s, ok := err.(*store.Error); ok {
+	var s *store.Error
+	if errors.As(err, &s) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return storeCause(s)
 	}
 	return err
@@ -225,9 +224,13 @@ func (e *Engine) resolve(shown, name, hint string) (*Image, error) {
 		img, err = s.Find(name, nil)
 	}
 	if err == nil {
+		if img.Ref = name; beginsDigest(name) {
+			img.Ref = ""
+		}
 		return e.image(img), nil
 	}
-	if se, ok := err.(*store.Error); ok {
+	var se *store.Error
+	if errors.As(err, &se) {
 		err = storeCause(se)
 		if se.Hint != "" {
 			hint = se.Hint

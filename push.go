@@ -2,6 +2,9 @@ package caisson
 
 import (
 	"context"
+	"errors"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/caisson-go/caisson/internal/registry"
 )
@@ -19,6 +22,8 @@ type PushOptions struct {
 	Progress func(Progress)
 }
 
+var errNoIndex = errors.New("its name points to an image and not to an index for several platforms")
+
 // Push sends the image to a registry, and gives it the name ref there; empty stands for its own. The manifest is sent byte
 // for byte as it is stored, so that the digest stays. What the registry has is not sent, and what another of
 // its repositories has, as far as the names of this engine's images tell, it is asked to take from there. A push
@@ -31,7 +36,7 @@ func (i *Image) Push(ctx context.Context, ref string, o *PushOptions) error {
 	if o == nil {
 		o = &PushOptions{}
 	}
-	now, err := i.current(ctx)
+	now, err := i.current(ctx, "push")
 	if err != nil {
 		return err
 	}
@@ -44,7 +49,13 @@ func (i *Image) Push(ctx context.Context, ref string, o *PushOptions) error {
 	}
 	what := now.id
 	if o.AllPlatforms {
-		what = now.stored.Descriptor.Digest.String()
+		if now.stored.Index == (v1.Hash{}) {
+			return &Error{"push", i.String(), errNoIndex, "pull it with AllPlatforms, or push it without"}
+		}
+		what = now.stored.Index.String()
+	}
+	if ref == "" {
+		return &Error{"push", i.id, errors.New("the image has no name"), "give a reference"}
 	}
 	ro := i.engine.registryClient(o.Progress)
 	ro.Jobs = o.Jobs

@@ -18,12 +18,21 @@ func (e *Engine) unpacked(ctx context.Context, img *Image) (*Image, error) {
 		return nil, err
 	}
 	if _, err := s.Resolve(img.id); err == nil || !errors.Is(err, store.ErrIncomplete) {
-		return e.resolve(img.String(), img.id, "it has been removed; pull it again")
+		return e.again(img)
 	}
 	for i, d := range img.stored.Manifest.Layers {
 		if err := e.unpackLayer(ctx, s, d, img.stored.Config.RootFS.DiffIDs[i]); err != nil {
 			return nil, imageError("unpack", img.String(), err)
 		}
 	}
-	return e.resolve(img.String(), img.id, "it has been removed; pull it again")
+	return e.again(img)
+}
+
+// again is an image as the store has it now.
+func (e *Engine) again(img *Image) (*Image, error) {
+	now, err := e.resolve(img.String(), img.id, "it has been removed; pull it again")
+	if err == nil {
+		now.ref = img.ref
+	}
+	return now, err
 }
