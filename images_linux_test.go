@@ -116,3 +116,29 @@ func TestImageInUse(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// A name says where an image came from, and a digest what it is: the one is given, the other is not.
+func TestNamesAreNoDigests(t *testing.T) {
+	e := engine(t)
+	img := pushed(t, e, v1.Config{})
+	const lie = "alpine@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+	for what, err := range map[string]error{"Tag": img.Tag(t.Context(), lie), "no name": img.Tag(t.Context(), "")} {
+		var typed *caisson.Error
+		if !errors.As(err, &typed) || typed.Hint == "" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	byID, err := e.Image(t.Context(), img.ID())
+	if err != nil || byID.Ref() != "" {
+		t.Errorf("asked for by digest: %q, %v", byID.Ref(), err)
+	}
+	if err := byID.Push(t.Context(), "", nil); err == nil {
+		t.Error("pushed to nowhere")
+	}
+	if err := img.Push(t.Context(), "", &caisson.PushOptions{AllPlatforms: true}); err == nil || !strings.Contains(err.Error(), "AllPlatforms") {
+		t.Errorf("an index that is not there: %v", err)
+	}
+	if _, err := e.Pull(t.Context(), img.Ref(), &caisson.PullOptions{Platform: "linux/"}); err == nil || !strings.Contains(err.Error(), "platform") {
+		t.Errorf("no platform: %v", err)
+	}
+}

@@ -2,12 +2,16 @@ package caisson_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/caisson-go/caisson"
 )
@@ -218,5 +222,114 @@ func TestSnapshotOfOneThatRuns(t *testing.T) {
 	}
 	if out, err := c.Exec("/bin/cat", "/file").Output(t.Context()); err != nil || string(out) != "before" {
 		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// A Restore that cannot happen kills nothing.
+func TestRestoreThatCannotBe(t *testing.T) {
+	e := engine(t)
+	img, err := e.RootFS(smallRoot(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := written(t, img, "/file", "first").Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.Command("/bin/hold")
+	running(t, c)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Restore(over, s); !errors.Is(err, context.Canceled) || c.State() != caisson.StateRunning {
+		t.Error(err, c.State())
+	}
+	stranger, err := written(t, otherRoot(t), "/file", "x").Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Restore(t.Context(), stranger); err == nil || c.State() != caisson.StateRunning {
+		t.Error(err, c.State())
+	}
+	piped := s.Command("/bin/hold")
+	if _, err := piped.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	running(t, piped)
+	if err := piped.Restore(t.Context(), s); !errors.Is(err, errors.ErrUnsupported) || piped.State() != caisson.StateRunning {
+		t.Error(err, piped.State())
+	}
+}
+
+// otherRoot is an image of another engine.
+func otherRoot(t *testing.T) *caisson.Image {
+	t.Helper()
+	img, err := engine(t).RootFS(smallRoot(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// What outlives the first process, where the process namespace is not the container's own, does not write to the snapshot.
+func TestSnapshotKeepsSurvivorsOut(t *testing.T) {
+	e := engine(t)
+	img := pushed(t, e, v1.Config{})
+	c := img.Command("/bin/probe", "spawn", "hold")
+	c.Namespaces.PID = caisson.NamespaceHost
+	if err := errors.Join(c.Start(t.Context()), c.Wait(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	upper := filepath.Join(e.Dir, "containers", c.ID(), "upper")
+	before, err := os.Stat(upper)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.Stat(upper)
+	kept, kerr := os.Stat(filepath.Join(e.Dir, "snapshots", s.ID(), "fs"))
+	if err != nil || kerr != nil || !os.SameFile(before, after) || os.SameFile(before, kept) {
+		t.Errorf("what a process still writes to is the snapshot: %v, %v", err, kerr)
+	}
+}
+
+// running starts a container, and closes it at the end of the test.
+func running(t *testing.T, c *caisson.Container) {
+	t.Helper()
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Close waits for no reader of an export, and ends it.
+func TestCloseEndsAnExport(t *testing.T) {
+	e := engine(t)
+	img := pushed(t, e, v1.Config{})
+	c := img.Command("/bin/probe", "hold")
+	started(t, c)
+	r, w := io.Pipe()
+	exported := make(chan error, 1)
+	go func() { exported <- c.Export(t.Context(), w) }()
+	if _, err := io.ReadFull(r, make([]byte, 512)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	_ = r.Close()
+	if err := <-exported; err == nil {
+		t.Error("it was exported to nobody")
 	}
 }
