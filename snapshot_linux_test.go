@@ -237,7 +237,7 @@ func TestRestoreThatCannotBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := s.Command("/bin/hold")
-	running(t, c)
+	runs(t, c)
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := c.Restore(over, s); !errors.Is(err, context.Canceled) || c.State() != caisson.StateRunning {
@@ -254,7 +254,7 @@ func TestRestoreThatCannotBe(t *testing.T) {
 	if _, err := piped.StdoutPipe(); err != nil {
 		t.Fatal(err)
 	}
-	running(t, piped)
+	runs(t, piped)
 	if err := piped.Restore(t.Context(), s); !errors.Is(err, errors.ErrUnsupported) || piped.State() != caisson.StateRunning {
 		t.Error(err, piped.State())
 	}
@@ -300,8 +300,8 @@ func TestSnapshotKeepsSurvivorsOut(t *testing.T) {
 	}
 }
 
-// running starts a container, and closes it at the end of the test.
-func running(t *testing.T, c *caisson.Container) {
+// runs starts a container, and closes it at the end of the test.
+func runs(t *testing.T, c *caisson.Container) {
 	t.Helper()
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
