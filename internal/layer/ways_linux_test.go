@@ -20,6 +20,7 @@ var everyWay = []struct {
 	{"LaterEntryWins", TestLayerLaterEntryWins}, {"RestrictedDirectories", TestLayerRestrictedDirectories},
 	{"Owners", TestLayerOwners}, {"Xattrs", TestLayerXattrs}, {"Devices", TestLayerDevices},
 	{"Overlay", TestLayerOverlay}, {"Sparse", TestLayerSparse}, {"RemoveAllDeep", TestRemoveAllDeep},
+	{"ForgetsDirectories", TestLayerForgetsDirectories}, {"KeepsHoles", TestLayerKeepsHoles},
 }
 
 // The other tests of this package run in the first way that this machine allows.
