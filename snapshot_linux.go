@@ -155,9 +155,7 @@ func (l *live) copyLayer(ctx context.Context, to *os.File) error {
 	}
 	defer func() { _ = dst.Close() }()
 	return l.openTree(func(t *changes.Tree) error {
-		one := *t
-		one.Owner = nil // as they are on the disk
-		_, err := changes.Clone(ctx, one, dst)
+		_, err := changes.Clone(ctx, *t, dst)
 		if errors.Is(err, fs.ErrPermission) {
 			err = &Error{"copy", "writable layer", err, "files of subordinate ids cannot be copied; stop the container first"}
 		}
