@@ -57,10 +57,7 @@ func (s *Store) addBlob(ctx context.Context, want v1.Hash, size int64, write fun
 	if err := write(root, staged); err != nil {
 		return false, err
 	}
-	if err := root.Rename(staged, path); err != nil {
-		return false, err
-	}
-	return false, root.SyncDir("blobs/sha256")
+	return false, place(ctx, root, staged, want, ofSize(size))
 }
 
 // writeVerified writes what r yields to a new file, and fails unless it has the digest and size. known is called once,
@@ -139,27 +136,35 @@ func openBlob(root disk, h v1.Hash) (*os.File, error) {
 }
 
 // CheckBlob reads a blob again. One that does not match its digest any more is removed, so that it can be fetched anew,
-// and ErrDigest returned.
+// and ErrDigest returned. If it is in use it stays, and the error is ErrInUse too.
 func (s *Store) CheckBlob(ctx context.Context, h v1.Hash) error {
+	whole, err := s.checkBlob(ctx, h)
+	if whole || err != nil && !errors.Is(err, ErrInUse) {
+		return wrap("check", h.String(), err)
+	}
+	return &Error{Op: "check", Path: h.String(), Err: errors.Join(ErrDigest, err), Hint: "pull the image again"}
+}
+
+// checkBlob reports whether a blob is whole, and removes it if it is not.
+func (s *Store) checkBlob(ctx context.Context, h v1.Hash) (bool, error) {
 	f, err := s.openBlob(h)
 	if err != nil {
-		return wrap("check", h.String(), err)
+		return false, err
 	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, &ctxReader{ctx, f}); err != nil {
-		return wrap("check", h.String(), err)
+	defer f.Close() // see keepWhole
+	if whole, err := ofDigest(ctx, h)(f); whole || err != nil {
+		return whole, err
 	}
-	if matches(sum, h) {
-		return nil
-	}
-	root, err := s.read()
+	fi, err := f.Stat()
 	if err != nil {
-		return wrap("check", h.String(), err)
+		return false, err
+	}
+	root, err := s.update(ctx)
+	if err != nil {
+		return false, err
 	}
 	defer root.Close()
-	err = root.Remove("blobs/sha256/" + h.Hex)
-	return &Error{Op: "check", Path: h.String(), Err: errors.Join(ErrDigest, err), Hint: "pull the image again"}
+	return false, retire(ctx, root, h, fi)
 }
 
 // readBlob reads a document and verifies it.

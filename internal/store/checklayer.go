@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 
@@ -115,16 +114,14 @@ func (c *checker) options(r record) layer.Options {
 // first: what is whole is not removed. Of an index.json that can not be read, a new one is made with all images that
 // are there, without their names.
 //
-// Errors: *Error around ErrInUse (a damaged layer of a running container), ctx.Err(), the errno.
+// Errors: *Error around ErrInUse (a damaged layer or manifest of a running container), ctx.Err(), the errno.
 func (s *Store) Repair(ctx context.Context, p Problem) error {
 	var err error
 	switch p.Kind {
 	case ProblemIndex:
 		err = s.repairIndex(ctx)
 	case ProblemBlob:
-		if err = s.CheckBlob(ctx, p.Object); errors.Is(err, ErrDigest) {
-			err = nil
-		}
+		_, err = s.checkBlob(ctx, p.Object)
 	case ProblemLayer:
 		err = s.repairLayer(ctx, p.Object)
 	}

@@ -13,7 +13,7 @@
 // removed by the next Store that writes.
 //
 // An object is there for as long as index.json leads to it, a process uses the image that it is of (Use), or a writer
-// has announced it (Begin). Of the locks "gc" comes first, then "index", then "staging"; those of layers and blobs are
+// has announced it (Begin). Of the locks "gc" comes first, then "index", then "place" or "staging"; those of layers and blobs are
 // held by whoever makes one, and never while waiting for another of their kind.
 //
 // The directory and everything in it belong to one user, and no other can enter it: layers hold set-user-id files.

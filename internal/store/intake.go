@@ -83,8 +83,10 @@ func (in *Intake) Open(h v1.Hash) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// Publish makes a blob that was taken one of the store's, for good. One that the store has already, damaged maybe, is
-// replaced. Between Begin and the Tag nothing removes it. Errors: *Error around fs.ErrNotExist, ctx.Err(), the errno.
+// Publish makes a blob that was taken one of the store's, for good. One that the store has already is kept, and
+// replaced if it is damaged. Between Begin and the Tag nothing removes it.
+//
+// Errors: *Error around fs.ErrNotExist, ErrInUse (the store's is damaged, and in use), ctx.Err(), the errno.
 func (in *Intake) Publish(ctx context.Context, h v1.Hash) error {
 	if err := ctx.Err(); err != nil {
 		return wrap("intake", h.String(), err)
@@ -99,6 +101,10 @@ func (in *Intake) publish(ctx context.Context, h v1.Hash) error {
 	if err := in.s.note(ctx, h); err != nil {
 		return err
 	}
+	whole := ofDigest(ctx, h)
+	if kept, err := keepWhole(ctx, in.root, h, whole); kept || err != nil {
+		return in.over(h, err)
+	}
 	f, err := in.root.Rewrite(in.path(h)) // there are systems where only files open for writing can be synced
 	if err != nil {
 		return err
@@ -106,11 +112,17 @@ func (in *Intake) publish(ctx context.Context, h v1.Hash) error {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := in.root.Rename(in.path(h), "blobs/sha256/"+h.Hex); err != nil {
+	return in.over(h, place(ctx, in.root, in.path(h), h, whole))
+}
+
+// over ends what the intake has of a blob once the store has it.
+func (in *Intake) over(h v1.Hash, err error) error {
+	if err != nil {
 		return err
 	}
 	delete(in.sizes, h)
-	return in.root.SyncDir("blobs/sha256")
+	_ = in.root.Remove(in.path(h)) // there if the store had it already; if it can not be removed now, Close does
+	return nil
 }
 
 // Close removes what was not published.

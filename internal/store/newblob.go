@@ -49,10 +49,7 @@ func (s *Store) putNewBlob(ctx context.Context, r io.Reader) (v1.Hash, int64, er
 	if fi, err := root.Lstat(path); err == nil && fi.Mode().IsRegular() && fi.Size() == n {
 		return h, n, nil
 	}
-	if err := root.Rename(staged, path); err != nil {
-		return v1.Hash{}, 0, err
-	}
-	return h, n, root.SyncDir("blobs/sha256")
+	return h, n, place(ctx, root, staged, h, ofSize(n))
 }
 
 // writeHashed writes what r yields to a new file, for good, and returns its digest and size.

@@ -141,7 +141,7 @@ func (s *Store) prepare(ctx context.Context, root disk) error {
 	if err := root.SyncDir("blobs"); err != nil { // the others' names are synced with that of index.json
 		return err
 	}
-	for _, name := range []string{"gate", "gc", "index", "staging"} { // a full disk has no room for them later
+	for _, name := range []string{"gate", "gc", "index", "place", "staging"} { // a full disk has no room for them later
 		f, err := root.OpenFile("locks/"+name, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return err

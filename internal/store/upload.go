@@ -121,10 +121,7 @@ func (u *Upload) commit(ctx context.Context, want v1.Hash) error {
 	if err := u.close(); err != nil { // where an open file can not be renamed
 		return err
 	}
-	if err := u.root.Rename(u.path(), path); err != nil {
-		return err
-	}
-	return u.root.SyncDir("blobs/sha256")
+	return place(ctx, u.root, u.path(), want, ofSize(u.size))
 }
 
 // Discard ends the upload, unless it is over.
