@@ -101,8 +101,7 @@ func (a *Addition) check(root disk) error {
 
 // apply puts the image in the index.
 func (a *Addition) apply(index *v1.IndexManifest, move bool) {
-	desc := a.Desc
-	desc.Annotations, desc.URLs, desc.Data = nil, nil, nil
+	desc := slim(a.Desc)
 	same := func(d v1.Descriptor) bool { return d.Digest == desc.Digest }
 	a.Kept = nil
 	for _, name := range a.Names {

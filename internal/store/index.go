@@ -46,11 +46,15 @@ func readIndex(root disk) (*v1.IndexManifest, error) {
 	return &index, nil
 }
 
-// writeIndex replaces index.json. The caller holds its lock.
+// writeIndex replaces index.json. The caller holds its lock. What readIndex would not read is not written.
 func writeIndex(ctx context.Context, root disk, index *v1.IndexManifest) error {
 	b, err := json.Marshal(index)
 	if err != nil {
 		return err
+	}
+	if len(b) > maxIndex {
+		return &Error{Op: "write", Path: "index.json", Err: fmt.Errorf("%w: it would have %d bytes, and %d are", ErrTooLarge, len(b), maxIndex),
+			Hint: "remove images or names that are not needed"}
 	}
 	err = replaceFile(ctx, root, "index.json", b)
 	if isFull(err) {
@@ -65,7 +69,8 @@ func writeIndex(ctx context.Context, root disk, index *v1.IndexManifest) error {
 // Tag gives an image of the store a name, and takes the name from the image that had it, which stays as a dangling one
 // if it had no other. desc is the descriptor of a manifest, which must be there with its parts, or of an index.
 //
-// Errors: *Error around ErrName, fs.ErrNotExist (no such manifest, or a part of it is missing), ctx.Err(), the errno.
+// Errors: *Error around ErrName, fs.ErrNotExist (no such manifest, or a part of it is missing), ErrDocument (a media type
+// beyond all measure), ErrTooLarge (there are too many names), ctx.Err(), the errno.
 func (s *Store) Tag(ctx context.Context, ref string, desc v1.Descriptor) error {
 	return wrap("tag", ref, s.tag(ctx, ref, desc))
 }
@@ -76,6 +81,9 @@ func (s *Store) tag(ctx context.Context, ref string, desc v1.Descriptor) error {
 	}
 	if err := checkDescriptor(desc); err != nil {
 		return err
+	}
+	if len(desc.MediaType) > maxMediaType {
+		return documentError("the media type has %d bytes, more than %d", len(desc.MediaType), maxMediaType)
 	}
 	root, err := s.write(ctx)
 	if err != nil {
@@ -94,8 +102,8 @@ func (s *Store) tag(ctx context.Context, ref string, desc v1.Descriptor) error {
 	if err := settle(root); err != nil {
 		return err
 	}
+	desc = slim(desc)
 	desc.Annotations = map[string]string{refName: ref}
-	desc.URLs, desc.Data = nil, nil
 	return changeIndex(ctx, root, func(index *v1.IndexManifest) error {
 		index.Manifests = append(without(index.Manifests, ref, desc.Digest), desc)
 		return nil
