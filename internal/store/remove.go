@@ -126,6 +126,17 @@ func (v *view) going(found []match) (gone func(v1.Descriptor) bool, names []stri
 
 // unused fails if a manifest is in use that none of the other entries has.
 func (v *view) unused(gone func(v1.Descriptor) bool) error {
+	stays := map[v1.Hash]bool{}
+	for _, d := range v.index.Manifests {
+		if gone(d) {
+			continue
+		}
+		stays[d.Digest] = true
+		leaves, _ := v.leaves(d)
+		for _, m := range leaves {
+			stays[m.Digest] = true
+		}
+	}
 	for _, d := range v.index.Manifests {
 		if !gone(d) {
 			continue
@@ -135,10 +146,10 @@ func (v *view) unused(gone func(v1.Descriptor) bool) error {
 			continue // damaged: nobody can have begun to use what is in it
 		}
 		for _, m := range leaves {
-			stays := func(o v1.Descriptor) bool { return !gone(o) && v.contains(o, m.Digest) }
-			if !slices.ContainsFunc(v.index.Manifests, stays) && v.held(m.Digest) {
+			if !stays[m.Digest] && v.held(m.Digest) {
 				return inUseError(v.root, m.Digest)
 			}
+			stays[m.Digest] = true // looked at
 		}
 	}
 	return nil

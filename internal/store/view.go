@@ -10,16 +10,13 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// maxIndexes bounds the indexes that refer to indexes.
-const maxIndexes = 3
-
 // view is index.json as it was at one moment, with the documents that it leads to.
 type view struct {
 	s       *Store
 	root    disk
 	index   *v1.IndexManifest
-	indexes map[v1.Hash][]v1.Descriptor // what leaves has found
-	configs map[v1.Hash]v1.Hash         // of manifests
+	indexes map[v1.Hash]flat    // what leaves has found
+	configs map[v1.Hash]v1.Hash // of manifests
 }
 
 // look reads index.json.
@@ -32,51 +29,7 @@ func (s *Store) look(root disk) (*view, error) {
 }
 
 func (s *Store) lookAt(root disk, index *v1.IndexManifest) *view {
-	return &view{s: s, root: root, index: index, indexes: map[v1.Hash][]v1.Descriptor{}, configs: map[v1.Hash]v1.Hash{}}
-}
-
-// leaves are the manifests that an entry stands for: itself, or those of the index that it is. They need not be in the
-// store: of an index for many platforms it mostly has one.
-func (v *view) leaves(d v1.Descriptor) ([]v1.Descriptor, error) {
-	if !d.MediaType.IsIndex() {
-		return []v1.Descriptor{d}, nil
-	}
-	if found, ok := v.indexes[d.Digest]; ok {
-		return found, nil
-	}
-	found, err := v.below(d, 1)
-	if err == nil {
-		v.indexes[d.Digest] = found
-	}
-	return found, err
-}
-
-func (v *view) below(d v1.Descriptor, depth int) ([]v1.Descriptor, error) {
-	if depth > maxIndexes {
-		return nil, documentError("indexes nested deeper than %d", maxIndexes)
-	}
-	b, err := readBlob(v.root, d.Digest)
-	if err != nil {
-		return nil, err
-	}
-	index, err := DecodeIndex(b, d.MediaType)
-	if err != nil {
-		return nil, err
-	}
-	var found []v1.Descriptor
-	for _, c := range index.Manifests {
-		switch {
-		case c.MediaType.IsImage():
-			found = append(found, c)
-		case c.MediaType.IsIndex() && hasFile(v.root, c.Digest):
-			inner, err := v.below(c, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, inner...)
-		}
-	}
-	return found, nil
+	return &view{s: s, root: root, index: index, indexes: map[v1.Hash]flat{}, configs: map[v1.Hash]v1.Hash{}}
 }
 
 // config is the digest of a manifest's configuration, zero if the manifest is not here or damaged.
