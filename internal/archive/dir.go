@@ -44,7 +44,7 @@ func loadDir(ctx context.Context, dir string, s *store.Store, o LoadOptions) ([]
 	if err != nil {
 		return nil, err
 	}
-	list, err := layoutImages(index, func(d v1.Descriptor) (image, error) { return load(c, d) })
+	list, err := layoutImages(index, newReading(ctx, c, s, limits.Images).load)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -62,7 +63,7 @@ func decodeDocker(b []byte, images int) ([]dockerEntry, error) {
 // dockerImage makes a manifest for an image of a docker-archive. The layers stay as they are in the archive. The
 // manifest is the one that Docker since version 25 writes for the same image, so its digest depends on nothing but the
 // configuration and the layers.
-func (s *scan) dockerImage(e dockerEntry, m *made) (image, error) {
+func (s *scan) dockerImage(r *reading, e dockerEntry, m *made) (image, error) {
 	config, err := s.resolve(e.Config)
 	if err != nil {
 		return image{}, err
@@ -71,13 +72,12 @@ func (s *scan) dockerImage(e dockerEntry, m *made) (image, error) {
 		return image{}, fail(e.Config, store.ErrDigest, "the archive is damaged; save it again")
 	}
 	d := descriptor{types.OCIConfigJSON, config.digest.String(), config.size}
-	raw, err := document(m, v1.Descriptor{Digest: config.digest, Size: config.size})
+	c, err := r.config(v1.Descriptor{Digest: config.digest, Size: config.size}, len(e.Layers))
+	if bad := (*Error)(nil); errors.As(err, &bad) {
+		bad.Path = e.Config
+	}
 	if err != nil {
 		return image{}, err
-	}
-	c, err := store.DecodeConfig(raw, len(e.Layers))
-	if err != nil {
-		return image{}, fail(e.Config, err, "")
 	}
 	list := manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: d, Layers: []descriptor{}}
 	for i, name := range e.Layers {
@@ -89,8 +89,8 @@ func (s *scan) dockerImage(e dockerEntry, m *made) (image, error) {
 		if err != nil {
 			return image{}, fail(name, err, "pack the layer with gzip or zstd")
 		}
-		if mt == types.OCIUncompressedLayer && f.digest != c.RootFS.DiffIDs[i] {
-			return image{}, fail(name, fmt.Errorf("%w: the configuration has %s", store.ErrDigest, c.RootFS.DiffIDs[i]), "the archive is damaged; save it again")
+		if mt == types.OCIUncompressedLayer && f.digest != c.diffIDs[i] {
+			return image{}, fail(name, fmt.Errorf("%w: the configuration has %s", store.ErrDigest, c.diffIDs[i]), "the archive is damaged; save it again")
 		}
 		list.Layers = append(list.Layers, descriptor{mt, f.digest.String(), f.size})
 	}
@@ -99,7 +99,7 @@ func (s *scan) dockerImage(e dockerEntry, m *made) (image, error) {
 		return image{}, err
 	}
 	h, n := m.add(b)
-	return load(m, v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: h, Size: n})
+	return r.load(v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: h, Size: n})
 }
 
 // configHex is the digest in the name of a configuration: writers call it <hex>.json, blobs/sha256/<hex> or

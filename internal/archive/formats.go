@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 // images lists what an archive has, by manifest.json, by index.json, or by both if they agree.
 func (s *scan) images(m *made, l Limits) ([]image, error) {
 	l = l.withDefaults()
+	r := newReading(s.ctx, m, m.s, l.Images)
 	var entries []dockerEntry
 	var err error
 	if b, ok := s.docs[manifestName]; ok {
@@ -24,9 +26,9 @@ func (s *scan) images(m *made, l Limits) ([]image, error) {
 	var list []image
 	switch {
 	case s.docs[indexName] != nil || s.docs[layoutName] != nil:
-		list, err = s.layout(m, entries, l.Images)
+		list, err = s.layout(r, m, entries, l.Images)
 	case s.docs[manifestName] != nil:
-		list, err = s.docker(m, entries)
+		list, err = s.docker(r, m, entries)
 	default:
 		err = s.neither()
 	}
@@ -48,10 +50,10 @@ func (s *scan) neither() error {
 }
 
 // docker lists the images of a docker-archive.
-func (s *scan) docker(m *made, entries []dockerEntry) ([]image, error) {
+func (s *scan) docker(r *reading, m *made, entries []dockerEntry) ([]image, error) {
 	var list []image
 	for _, e := range entries {
-		img, err := s.dockerImage(e, m)
+		img, err := s.dockerImage(r, e, m)
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +92,7 @@ func (img *image) tags(tags []string, config v1.Hash, others []image) error {
 // layout lists the images of an image layout. What manifest.json says, if there is one, has to be there too, or readers
 // of the one would see other images than readers of the other. The configuration decides that, as it determines the
 // content of all layers.
-func (s *scan) layout(m *made, entries []dockerEntry, images int) ([]image, error) {
+func (s *scan) layout(r *reading, m *made, entries []dockerEntry, images int) ([]image, error) {
 	index, err := decodeLayout(s.docs, images)
 	if err != nil {
 		return nil, err
@@ -103,7 +105,7 @@ func (s *scan) layout(m *made, entries []dockerEntry, images int) ([]image, erro
 		}
 		configs[f.digest] = e
 	}
-	list, err := layoutImages(index, func(d v1.Descriptor) (image, error) { return s.layoutImage(m, d, configs) })
+	list, err := layoutImages(index, func(d v1.Descriptor) (image, error) { return s.layoutImage(r, m, d, configs) })
 	if err != nil {
 		return nil, err
 	}
@@ -122,36 +124,28 @@ func (s *scan) layout(m *made, entries []dockerEntry, images int) ([]image, erro
 
 // layoutImage reads an image of index.json. Docker 25.0 wrote manifests there without their layers, or with the layers
 // in disorder; for those manifest.json is what counts.
-func (s *scan) layoutImage(m *made, d v1.Descriptor, configs map[v1.Hash]dockerEntry) (image, error) {
+func (s *scan) layoutImage(r *reading, m *made, d v1.Descriptor, configs map[v1.Hash]dockerEntry) (image, error) {
 	if !d.MediaType.IsImage() {
-		return load(m, d)
+		return r.load(d)
 	}
-	b, err := document(m, d)
+	list, err := r.manifest(d)
 	if err != nil {
 		return image{}, err
 	}
-	list, err := store.DecodeManifest(b, d.MediaType)
-	if err != nil {
-		return image{}, fail(d.Digest.String(), err, "")
+	if e, ok := configs[list.Config.Digest]; ok && !r.agrees(list) {
+		return s.dockerImage(r, e, m)
 	}
-	if e, ok := configs[list.Config.Digest]; ok && !agrees(m, list) {
-		return s.dockerImage(e, m)
-	}
-	return load(m, d)
+	return r.load(d)
 }
 
 // agrees reports whether a manifest has the layers that its configuration has, as far as that can be seen.
-func agrees(c contents, list *v1.Manifest) bool {
-	b, err := document(c, list.Config)
+func (r *reading) agrees(list *v1.Manifest) bool {
+	c, err := r.config(list.Config, len(list.Layers))
 	if err != nil {
-		return true // load reports it
-	}
-	config, err := store.DecodeConfig(b, len(list.Layers))
-	if err != nil {
-		return false
+		return !errors.Is(err, store.ErrDocument) // load reports all others
 	}
 	for i, l := range list.Layers {
-		if plain, err := registry.IsPlain(l.MediaType); err == nil && plain && l.Digest != config.RootFS.DiffIDs[i] {
+		if plain, err := registry.IsPlain(l.MediaType); err == nil && plain && l.Digest != c.diffIDs[i] {
 			return false
 		}
 	}

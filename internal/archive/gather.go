@@ -67,10 +67,11 @@ func find(s *store.Store, names []string) ([]item, error) {
 }
 
 // gather finds everything that the images refer to.
-func gather(s *store.Store, items []item) (*outgoing, error) {
+func gather(ctx context.Context, s *store.Store, items []item) (*outgoing, error) {
+	r := newReading(ctx, stored{s}, nil, len(items))
 	for i := range items {
 		var err error
-		if items[i].img, err = load(stored{s}, items[i].img.desc); err != nil {
+		if items[i].img, err = r.load(items[i].img.desc); err != nil {
 			return nil, err
 		}
 	}

@@ -24,23 +24,24 @@ type image struct {
 	parts   []part
 	names   []string // full references
 	tag     string   // what the archive calls it if that is no reference
+	seen    map[v1.Hash]bool
 }
 
 // part is an image for one platform.
 type part struct {
 	desc v1.Descriptor
 	m    *v1.Manifest
-	c    *v1.ConfigFile // nil for what can not be run, such as the attestations that builders put in indexes
+	c    *config // nil for what can not be run, such as the attestations that builders put in indexes
 }
 
 // load reads the documents of an image, and checks that everything they refer to is there. Of the images of an index
 // those may be missing that were not saved; then nothing is known of them but the digest.
-func load(c contents, d v1.Descriptor) (image, error) {
-	img := image{desc: d}
+func (r *reading) load(d v1.Descriptor) (image, error) {
+	img := image{desc: bare(d), seen: map[v1.Hash]bool{}}
 	if !d.MediaType.IsImage() && !d.MediaType.IsIndex() {
 		return img, fail(d.Digest.String(), fmt.Errorf("%w: media type %.100q", ErrFormat, d.MediaType), "")
 	}
-	if err := img.add(c, d, 0); err != nil {
+	if err := img.add(r, d, 0); err != nil {
 		return img, err
 	}
 	if len(img.parts) == 0 {
@@ -52,78 +53,76 @@ func load(c contents, d v1.Descriptor) (image, error) {
 	return img, nil
 }
 
-func (img *image) add(c contents, d v1.Descriptor, depth int) error {
+func (img *image) add(r *reading, d v1.Descriptor, depth int) error {
+	if err := r.count(); err != nil {
+		return fail(d.Digest.String(), err, "")
+	}
 	if d.MediaType.IsImage() {
-		p, err := readPart(c, d)
+		p, err := r.part(d)
 		if err != nil {
 			return err
 		}
 		img.parts = append(img.parts, p)
+		img.seen[d.Digest] = true
 		return nil
 	}
 	if depth == maxIndexes {
 		return fail(d.Digest.String(), fmt.Errorf("%w: indexes nested deeper than %d", store.ErrDocument, maxIndexes), "")
 	}
-	b, err := document(c, d)
+	index, err := r.index(d)
 	if err != nil {
 		return err
 	}
-	index, err := store.DecodeIndex(b, d.MediaType)
-	if err != nil {
-		return fail(d.Digest.String(), err, "")
-	}
-	img.indexes = append(img.indexes, d)
+	img.indexes = append(img.indexes, bare(d))
+	img.seen[d.Digest] = true
 	for _, child := range index.Manifests {
 		if len(img.parts) >= maxParts || len(img.indexes) >= maxParts {
 			return fail(d.Digest.String(), fmt.Errorf("%w: more than %d images in an index", ErrTooLarge, maxParts), "")
 		}
-		if img.has(child.Digest) || !child.MediaType.IsImage() && !child.MediaType.IsIndex() {
+		if img.seen[child.Digest] || !child.MediaType.IsImage() && !child.MediaType.IsIndex() {
 			continue
 		}
-		if err := img.add(c, child, depth+1); err != nil && !errors.Is(err, ErrMissing) {
+		if err := img.child(r, child, depth+1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (img *image) has(h v1.Hash) bool {
-	for _, d := range img.indexes {
-		if d.Digest == h {
-			return true
-		}
+// child adds what an index names, unless it is missing, in whole or in part.
+func (img *image) child(r *reading, d v1.Descriptor, depth int) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
 	}
-	for _, p := range img.parts {
-		if p.desc.Digest == h {
-			return true
-		}
+	err := r.present(d)
+	if errors.Is(err, ErrMissing) {
+		return r.missing(d)
 	}
-	return false
+	if err == nil {
+		err = img.add(r, d, depth)
+	}
+	if errors.Is(err, ErrMissing) {
+		return nil
+	}
+	return err
 }
 
-// readPart reads the manifest and the configuration of an image for one platform.
-func readPart(c contents, d v1.Descriptor) (part, error) {
-	p := part{desc: d}
-	b, err := document(c, d)
-	if err != nil {
+// part reads the manifest and the configuration of an image for one platform.
+func (r *reading) part(d v1.Descriptor) (part, error) {
+	p := part{desc: bare(d)}
+	var err error
+	if p.m, err = r.manifest(d); err != nil {
 		return p, err
 	}
-	if p.m, err = store.DecodeManifest(b, d.MediaType); err != nil {
-		return p, fail(d.Digest.String(), err, "")
-	}
 	for _, blob := range p.blobs() {
-		if err := c.present(blob); err != nil {
+		if err := r.present(blob); err != nil {
 			return p, err
 		}
 	}
-	if !runnable(p.m) {
-		return p, nil
+	if runnable(p.m) {
+		p.c, err = r.config(p.m.Config, len(p.m.Layers))
 	}
-	if b, err = document(c, p.m.Config); err != nil {
-		return p, err
-	}
-	p.c, err = store.DecodeConfig(b, len(p.m.Layers))
-	return p, fail(p.m.Config.Digest.String(), err, "")
+	return p, err
 }
 
 // blobs lists what the manifest refers to, layers first.
@@ -149,8 +148,8 @@ func (p *part) platform() v1.Platform {
 	switch {
 	case p.desc.Platform != nil:
 		return *p.desc.Platform
-	case p.c != nil:
-		return v1.Platform{OS: p.c.OS, Architecture: p.c.Architecture, Variant: p.c.Variant}
+	case p.c != nil && p.c.platform != nil:
+		return v1.Platform{OS: p.c.platform.OS, Architecture: p.c.platform.Architecture, Variant: p.c.platform.Variant}
 	}
 	return v1.Platform{}
 }

@@ -67,9 +67,9 @@ func unpackLayers(ctx context.Context, s *store.Store, c contents, list []image,
 				continue
 			}
 			for i, d := range p.m.Layers {
-				if !seen[p.c.RootFS.DiffIDs[i]] {
-					seen[p.c.RootFS.DiffIDs[i]] = true
-					jobs = append(jobs, job{d, p.c.RootFS.DiffIDs[i]})
+				if !seen[p.c.diffIDs[i]] {
+					seen[p.c.diffIDs[i]] = true
+					jobs = append(jobs, job{d, p.c.diffIDs[i]})
 				}
 			}
 		}
@@ -155,7 +155,7 @@ func register(ctx context.Context, s *store.Store, list []image, o *LoadOptions)
 	for i, img := range list {
 		additions[i].Desc = v1.Descriptor{MediaType: img.desc.MediaType, Digest: img.desc.Digest, Size: img.desc.Size}
 		if len(img.indexes) == 0 {
-			additions[i].Desc.Platform = img.parts[0].c.Platform()
+			additions[i].Desc.Platform = img.parts[0].c.platform
 		}
 		if o.Names != NoNames {
 			additions[i].Names = img.names

@@ -29,7 +29,7 @@ func (o *outgoing) unpackZstd(ctx context.Context, want v1.Platform) error {
 			if _, ok := o.plain[d.Digest]; ok || !isZstd(d.MediaType) {
 				continue
 			}
-			l := plainLayer{blob: d, diffID: p.c.RootFS.DiffIDs[i]}
+			l := plainLayer{blob: d, diffID: p.c.diffIDs[i]}
 			var err error
 			if l.size, err = o.s.sizeOf(ctx, l); err != nil {
 				return fail(d.Digest.String(), err, "")

@@ -137,7 +137,7 @@ func TestSaveErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	// One bit of a layer: what was written must not pass for an archive.
-	m, err := readPart(stored{w.s}, v1.Descriptor{MediaType: w.one.MediaType, Digest: img.Digest, Size: w.one.Size})
+	m, err := newReading(t.Context(), stored{w.s}, nil, 1).part(v1.Descriptor{MediaType: w.one.MediaType, Digest: img.Digest, Size: w.one.Size})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func save(ctx context.Context, s *store.Store, names []string, o SaveOptions, op
 	if release, err := s.Begin(ctx); err == nil {
 		defer release()
 	}
-	out, err := gather(s, items)
+	out, err := gather(ctx, s, items)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,8 @@ type Limits struct {
 	// Bytes bounds what the archive's files have together, and so the room that loading takes beside that of the
 	// unpacked layers. Zero: 128 GiB.
 	Bytes int64
-	// Images counts the images of the archive, those for several platforms each. Zero: 1,000.
+	// Images counts the images of the archive, those for several platforms each. Zero: 1,000. With each come 4
+	// manifests or indexes and 256 KiB of documents that there may be, and in any case 4,096 and 256 MiB.
 	Images int
 }
 
