@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"github.com/caisson-go/caisson/internal/layer"
 )
 
 // WriteTar writes the image as one tar file, its whiteouts applied: the directories, links and devices in the order of
@@ -22,6 +24,8 @@ import (
 // them. Attributes that overlayfs, or the host's security modules, would take for their own are left out, as they are
 // when layers are unpacked.
 //
+// Links can lead layers deeper than a name can be long: a path beyond Options.Layer.Path is a *layer.LimitError.
+//
 // Errors: *Error, the error of w, ctx.Err(). After an error the file ends too early.
 func (f *FS) WriteTar(ctx context.Context, w io.Writer) error {
 	root, err := f.tree(ctx)
@@ -29,19 +33,19 @@ func (f *FS) WriteTar(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	out := bufio.NewWriterSize(w, 256<<10) // headers and what fills up blocks are small
-	t := &tarOut{ctx: ctx, w: tar.NewWriter(out), first: map[*node]string{}, buf: make([]byte, 128<<10)}
-	if err := t.tree(root, ""); err != nil {
+	t := &tarOut{ctx: ctx, fsys: f, w: tar.NewWriter(out), first: map[*node]named{}, buf: make([]byte, 128<<10)}
+	if err := t.tree(named{node: root}, ""); err != nil {
 		return err
 	}
 	slices.SortFunc(t.files, func(a, b named) int {
-		return cmp.Or(cmp.Compare(a.node.layer, b.node.layer), cmp.Compare(a.node.at, b.node.at), strings.Compare(a.name, b.name))
+		return cmp.Or(cmp.Compare(a.node.layer, b.node.layer), cmp.Compare(a.node.at, b.node.at), cmp.Compare(a.turn, b.turn))
 	})
 	in := &forwards{fsys: f}
 	if err := errors.Join(t.contents(in), in.close()); err != nil {
 		return err
 	}
 	for _, d := range t.again {
-		if err := t.header(d.node, d.name, d.node.mode); err != nil {
+		if err := t.header(d.node, d.path(), d.node.mode); err != nil {
 			return err
 		}
 	}
@@ -51,43 +55,44 @@ func (f *FS) WriteTar(ctx context.Context, w io.Writer) error {
 	return out.Flush()
 }
 
-// named is a file under one of its names.
-type named struct {
-	node *node
-	name string
-}
-
 // tarOut is a tar file that is being written.
 type tarOut struct {
 	ctx   context.Context
+	fsys  *FS
 	w     *tar.Writer
-	first map[*node]string // the names under which things without content were written
+	first map[*node]named // the names under which things without content were written
 	files []named
 	again []named // directories that files are made in
 	buf   []byte
 }
 
 // tree writes what has no content, and lists what has.
-func (t *tarOut) tree(n *node, name string) error {
+func (t *tarOut) tree(f named, name string) error {
 	if err := t.ctx.Err(); err != nil {
 		return err
 	}
+	n := f.node
+	if most := t.fsys.o.Layer.Path; len(name) > most {
+		err := &layer.LimitError{What: "bytes in a path", Max: int64(most)}
+		return &Error{Layer: t.fsys.layers[n.layer].Name, Entry: name, Err: err}
+	}
 	switch {
 	case n.isDir():
-		return t.directory(n, name)
+		return t.directory(f, name)
 	case n.mode.IsRegular():
-		t.files = append(t.files, named{n, name})
+		f.turn = len(t.files)
+		t.files = append(t.files, f)
 		return nil
 	}
 	if first, ok := t.first[n]; ok {
-		return t.link(n, name, first)
+		return t.link(n, name, first.path())
 	}
-	t.first[n] = name
+	t.first[n] = f
 	return t.header(n, name, n.mode)
 }
 
-func (t *tarOut) directory(n *node, name string) error {
-	self := name
+func (t *tarOut) directory(f named, name string) error {
+	n, self, in := f.node, name, &place{in: f.in, base: f.base}
 	if name == "" {
 		self = "."
 	} else {
@@ -98,13 +103,13 @@ func (t *tarOut) directory(n *node, name string) error {
 		mode |= 0o700
 	}
 	if mode != n.mode || slices.ContainsFunc(n.dir.list, func(c child) bool { return c.node.mode.IsRegular() }) {
-		t.again = append(t.again, named{n, self})
+		t.again = append(t.again, f)
 	}
 	if err := t.header(n, self, mode); err != nil {
 		return err
 	}
 	for _, c := range n.dir.list {
-		if err := t.tree(c.node, name+c.name); err != nil {
+		if err := t.tree(named{node: c.node, in: in, base: c.name}, name+c.name); err != nil {
 			return err
 		}
 	}
@@ -119,7 +124,7 @@ func (t *tarOut) contents(in *forwards) error {
 		switch {
 		case err != nil:
 		case f.node == first.node:
-			err = t.link(f.node, f.name, first.name)
+			err = t.link(f.node, f.path(), first.path())
 		default:
 			first = f
 			err = t.content(f, in)
@@ -132,7 +137,7 @@ func (t *tarOut) contents(in *forwards) error {
 }
 
 func (t *tarOut) content(f named, in *forwards) error {
-	if err := t.header(f.node, f.name, f.node.mode); err != nil {
+	if err := t.header(f.node, f.path(), f.node.mode); err != nil {
 		return err
 	}
 	if f.node.size == 0 {
@@ -151,7 +156,7 @@ func (t *tarOut) content(f named, in *forwards) error {
 		}
 	}
 	if err != nil {
-		return &Error{Layer: in.fsys.layers[f.node.layer].Name, Entry: f.name, Err: err}
+		return &Error{Layer: in.fsys.layers[f.node.layer].Name, Entry: f.path(), Err: err}
 	}
 	return nil
 }
