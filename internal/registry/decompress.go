@@ -3,13 +3,11 @@ package registry
 import (
 	"fmt"
 	"io"
-	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/caisson-go/caisson/internal/inflate"
-	"github.com/caisson-go/caisson/internal/store"
 )
 
 // compression is how the blob of a layer is packed.
@@ -30,10 +28,6 @@ const (
 	// nothing but zeros; programs and text come to 10.
 	freeGrowth = 256 << 20
 	maxRatio   = 500
-
-	// maxUnpacked bounds what the layers of one image that are fetched together take on the disk: twice what they
-	// may have packed. The bounds of one layer are in package layer.
-	maxUnpacked = 2 * store.MaxImage
 )
 
 // compressionOf reads the media type of a layer. The types that must not be distributed are those of others': a
@@ -112,24 +106,4 @@ func (u *unpacked) Close() error {
 		u.done()
 	}
 	return u.blob.Close()
-}
-
-// budget is how many bytes the layers of an image may still have, unpacked at once as they are.
-type budget struct{ atomic.Int64 }
-
-// bound takes what is read from the budget.
-func (b *budget) bound(rc io.ReadCloser) io.ReadCloser { return &budgeted{rc, b} }
-
-type budgeted struct {
-	io.ReadCloser
-	left *budget
-}
-
-// Read stops when the budget is used up.
-func (b *budgeted) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if b.left.Add(-int64(n)) < 0 {
-		return 0, fmt.Errorf("%w: the unpacked layers of one image", ErrTooLarge)
-	}
-	return n, err
 }

@@ -164,7 +164,7 @@ func (p *puller) unpack(ctx context.Context, l piece, blob func() (io.ReadCloser
 		if err != nil {
 			return nil, err
 		}
-		return p.unpacked.bound(rc), nil
+		return p.unpacked.Bound(rc), nil
 	}
 	return p.s.PutLayer(ctx, l.diffID, open, *p.o.Layer)
 }

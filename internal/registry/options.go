@@ -88,7 +88,7 @@ type Options struct {
 	// chunk is the size of the parts in which a blob is uploaded when it does not go at once; zero is uploadChunk.
 	chunk int64
 
-	// unpacked bounds the unpacked layers of an image together; zero is maxUnpacked.
+	// unpacked bounds the unpacked layers of an image together; zero is what BudgetFor says.
 	unpacked int64
 }
 
@@ -116,8 +116,5 @@ func (o Options) withDefaults() Options {
 		o.chunk = uploadChunk
 	}
 	o.pace = o.pace.withDefaults()
-	if o.unpacked <= 0 {
-		o.unpacked = maxUnpacked
-	}
 	return o
 }

@@ -81,7 +81,6 @@ func fetch(ctx context.Context, s *store.Store, r Reference, o *Options) (store.
 	defer stop()
 	p := &puller{s: s, ref: r, o: o, c: newClient(r, o), rep: rep, read: map[v1.Hash]document{}}
 	defer p.c.close()
-	p.unpacked.Store(o.unpacked)
 	if err := p.pull(ctx); err != nil {
 		return store.Image{}, err
 	}
@@ -109,7 +108,7 @@ type puller struct {
 	rep *reporter
 
 	read     map[v1.Hash]document // what was fetched already
-	unpacked budget               // what the layers may still grow to
+	unpacked *Budget              // what the layers may still grow to
 }
 
 // pull fetches everything, the name last.
@@ -118,6 +117,7 @@ func (p *puller) pull(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.unpacked = p.budget(w.layers)
 	release, err := p.s.Begin(ctx) // from here on nobody collects what has no name yet
 	if err != nil {
 		return p.explain(ctx, "store", err)
@@ -127,6 +127,20 @@ func (p *puller) pull(ctx context.Context) error {
 		return p.explain(ctx, "layer", err)
 	}
 	return p.explain(ctx, "store", p.publish(ctx, w))
+}
+
+// budget is what the layers that are unpacked may grow to.
+func (p *puller) budget(all []piece) *Budget {
+	if p.o.unpacked > 0 {
+		return NewBudget(p.o.unpacked)
+	}
+	var unpacked []v1.Descriptor
+	for _, l := range all {
+		if l.diffID != (v1.Hash{}) {
+			unpacked = append(unpacked, l.desc)
+		}
+	}
+	return BudgetFor(unpacked)
 }
 
 // publish stores the documents, and gives the name to the last.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/caisson-go/caisson/internal/registry"
 	"github.com/caisson-go/caisson/internal/store"
 )
@@ -18,13 +20,14 @@ type Handler struct {
 	o       Options
 	uploads uploads
 	lease   lease
+	budget  func(layers []v1.Descriptor) *registry.Budget // for what an image may be unpacked to
 }
 
 // New makes a Handler. Nothing is opened or written before a request asks for it. Close ends what pushes have begun.
 //
 // Errors: registry.ErrReference for a Host that can not be in a name.
 func New(s *store.Store, o Options) (*Handler, error) {
-	h := &Handler{s: s, o: o.withDefaults()}
+	h := &Handler{s: s, o: o.withDefaults(), budget: registry.BudgetFor}
 	if ref, err := registry.Parse(h.o.Host + "/x:x"); err != nil {
 		return nil, err
 	} else if ref.Host() != h.o.Host {

@@ -59,13 +59,18 @@ func (p *pushed) unpack(ctx context.Context, to route) error {
 	if !p.h.o.Unpack || !layer.Supported || to.tag == "" || p.desc.Platform != nil && !v1image.RunsHere(p.desc.Platform) {
 		return nil
 	}
+	budget := p.h.budget(p.doc.manifest.Layers)
 	for i, d := range p.doc.manifest.Layers {
 		err := p.h.s.PutLayer(ctx, p.config.RootFS.DiffIDs[i], func() (io.ReadCloser, error) {
 			blob, err := p.h.s.Blob(d.Digest)
 			if err != nil {
 				return nil, err
 			}
-			return registry.Decompress(d.MediaType, blob)
+			rc, err := registry.Decompress(d.MediaType, blob)
+			if err != nil {
+				return nil, err
+			}
+			return budget.Bound(rc), nil
 		}, *p.h.o.Layer)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/caisson-go/caisson/internal/layer"
+	"github.com/caisson-go/caisson/internal/registry"
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -126,6 +128,30 @@ func TestPushUnpacks(t *testing.T) {
 		}
 		if err == nil && unpack && layer.Supported {
 			t.Error("it has a name")
+		}
+	}
+}
+
+// T39: layers that are each within their bounds must not fill the disk together.
+func TestPushUnpacksWithin(t *testing.T) {
+	if !layer.Supported {
+		t.Skip("needs to unpack layers (remedy: run on Linux)")
+	}
+	img := must[v1.Image](t)(random.Image(1000, 3)) // each 2.5 kB as a tar file
+	cfg := must[*v1.ConfigFile](t)(img.ConfigFile())
+	cfg.OS, cfg.Architecture = "linux", runtime.GOARCH
+	img = must[v1.Image](t)(mutate.ConfigFile(img, cfg))
+	for bytes, fits := range map[int64]bool{5000: false, 50_000: true} {
+		s := newServer(t, Options{Push: true, Unpack: true})
+		s.h.budget = func(layers []v1.Descriptor) *registry.Budget {
+			if len(layers) != 3 {
+				t.Errorf("the budget is for %d layers", len(layers))
+			}
+			return registry.NewBudget(bytes)
+		}
+		err := remote.Write(s.ref("a/b:1"), img)
+		if fits && err != nil || !fits && (err == nil || !strings.Contains(err.Error(), string(sizeInvalid))) {
+			t.Errorf("where %d bytes are allowed: %v", bytes, err)
 		}
 	}
 }
