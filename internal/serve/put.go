@@ -2,7 +2,6 @@ package serve
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -118,64 +117,4 @@ func mediaTypeOf(r *http.Request, raw []byte) (types.MediaType, *answer) {
 		return "", failed(err)
 	}
 	return mt, nil
-}
-
-// check refuses a document of which a part is not here, or not for the client to see.
-func (p *pushed) check(r *http.Request) *answer {
-	if x := p.doc.index; x != nil {
-		return p.parts(r, x.Manifests)
-	}
-	m := p.doc.manifest
-	if a := p.parts(r, append([]v1.Descriptor{m.Config}, m.Layers...)); a != nil {
-		return a
-	}
-	raw, err := p.h.s.Document(m.Config.Digest)
-	if err == nil {
-		p.config, err = store.DecodeConfig(raw, len(m.Layers))
-	}
-	if err != nil {
-		a := failed(err)
-		if a.code == manifestInvalid {
-			a.message = fmt.Sprintf("only images are kept here: configuration: %.400s", err)
-		}
-		return a
-	}
-	return nil
-}
-
-// parts checks that each part is there, of its size, and one of the repository's if it matters whose it is. A part that
-// is looked for is kept from now on.
-func (p *pushed) parts(r *http.Request, parts []v1.Descriptor) *answer {
-	for _, d := range parts {
-		unknown := refuse(http.StatusBadRequest, manifestBlobUnknown, "%s of %d bytes is not here; push it first", d.Digest, d.Size).
-			detailed(map[string]any{"digest": d.Digest.String(), "size": d.Size})
-		if !p.h.s.HasBlob(d.Digest, d.Size) {
-			return unknown
-		}
-		theirs, err := p.h.theirs(r, p.own, d.Digest)
-		if err != nil {
-			return failed(err)
-		}
-		if !theirs {
-			return unknown
-		}
-	}
-	return nil
-}
-
-// theirs reports whether a client that may push to a repository may put a part into it: one that was pushed or mounted
-// there, or that the client can read anyway. Else a digest would be enough to get at what others have.
-func (h *Handler) theirs(r *http.Request, own string, digest v1.Hash) (bool, error) {
-	if h.o.Auth == nil || h.lease.granted(own, digest) {
-		return true, nil
-	}
-	repo := own[len(h.o.Host)+1:]
-	if h.mayRead(r, repo, digest) == nil {
-		return true, nil
-	}
-	repos, err := h.catalog()
-	if err != nil {
-		return false, err
-	}
-	return h.hasPart(h.stands(repos, repo)[0], digest)
 }
