@@ -7,9 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // maxPage bounds one answer. Clients follow the Link header.
@@ -106,46 +103,4 @@ func writeList(w http.ResponseWriter, r *http.Request, list any) *answer {
 	}
 	writeJSON(w, r, http.StatusOK, "application/json", b)
 	return nil
-}
-
-// listReferrers lists the manifests of a repository whose subject is a digest; distribution specification, "Listing
-// Referrers". There being none is no error.
-func (h *Handler) listReferrers(w http.ResponseWriter, r *http.Request, to route) *answer {
-	found, a := h.find(r, to.repo, Pull)
-	if a != nil && a.code != nameUnknown {
-		return a
-	}
-	filter := r.URL.Query().Get("artifactType")
-	list := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
-	err := h.walk(found.all(), func(d v1.Descriptor, doc document) bool {
-		if doc.manifest == nil || doc.manifest.Subject == nil || doc.manifest.Subject.Digest != to.digest {
-			return true
-		}
-		kind := artifactType(doc.manifest)
-		if filter == "" || filter == kind {
-			list.Manifests = append(list.Manifests, v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest,
-				Size: int64(len(doc.raw)), ArtifactType: kind, Annotations: doc.manifest.Annotations})
-		}
-		return len(list.Manifests) < maxPage
-	})
-	if err != nil {
-		return failed(err)
-	}
-	if filter != "" {
-		w.Header().Set("OCI-Filters-Applied", "artifactType")
-	}
-	b, err := json.Marshal(list)
-	if err != nil {
-		return failed(err)
-	}
-	writeJSON(w, r, http.StatusOK, string(types.OCIImageIndex), b)
-	return nil
-}
-
-// artifactType is what a referrer says that it is: its artifactType, or else the type of its configuration.
-func artifactType(m *v1.Manifest) string {
-	if m.ArtifactType != "" {
-		return m.ArtifactType
-	}
-	return string(m.Config.MediaType)
 }

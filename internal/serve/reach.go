@@ -13,25 +13,30 @@ import (
 const maxWalk = 10_000
 
 // walk calls visit for every manifest and index that the names of the repositories lead to and that is in the store,
-// with its descriptor, its name if it has one by itself, and its content. It ends when visit returns false. What is
+// with its media type and digest, and its content. It ends when visit returns false. What is
 // damaged is left out.
 func (h *Handler) walk(repos []*repository, visit func(d v1.Descriptor, doc document) bool) error {
 	seen := map[v1.Hash]bool{}
 	var todo []v1.Descriptor
+	more := false
+	add := func(d v1.Descriptor) {
+		switch {
+		case seen[d.Digest] || !d.MediaType.IsImage() && !d.MediaType.IsIndex():
+		case len(seen) == maxWalk:
+			more = true
+		default:
+			seen[d.Digest] = true
+			todo = append(todo, v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest}) // and no annotations
+		}
+	}
 	for _, r := range repos {
 		for _, e := range r.entries {
-			todo = append(todo, e.desc)
+			add(e.desc)
 		}
 	}
 	for len(todo) > 0 {
 		d := todo[0]
 		todo = todo[1:]
-		if seen[d.Digest] || !d.MediaType.IsImage() && !d.MediaType.IsIndex() {
-			continue
-		}
-		if seen[d.Digest] = true; len(seen) > maxWalk {
-			return store.ErrTooLarge
-		}
 		doc, err := h.document(d)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, store.ErrDigest) || errors.Is(err, store.ErrDocument) {
 			continue
@@ -43,8 +48,13 @@ func (h *Handler) walk(repos []*repository, visit func(d v1.Descriptor, doc docu
 			return nil
 		}
 		if doc.index != nil {
-			todo = append(todo, doc.index.Manifests...)
+			for _, c := range doc.index.Manifests {
+				add(c)
+			}
 		}
+	}
+	if more {
+		return store.ErrTooLarge
 	}
 	return nil
 }
