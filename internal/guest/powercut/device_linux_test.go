@@ -79,10 +79,16 @@ func (d *device) cut() error {
 	return err
 }
 
-// off takes the device away. Nothing may use it any more; but the kernel lets go of it a moment after an unmount.
+// off takes the device away. Nothing may use it any more.
 func (d *device) off() error {
+	return letGo(func() error { _, err := d.call(dmRemove, 0, "", ""); return err })
+}
+
+// letGo repeats what is refused while something is in use. The process that unpacks for the writer ends a moment after
+// it, and until then has the file system in a mount namespace of its own.
+func letGo(try func() error) error {
 	for limit := time.Now().Add(testneed.Patience(2 * time.Second)); ; {
-		_, err := d.call(dmRemove, 0, "", "")
+		err := try()
 		if !errors.Is(err, syscall.EBUSY) || time.Now().After(limit) {
 			return err
 		}
