@@ -78,10 +78,14 @@ func place(name string) (cache, dir string, err error) {
 	return cache, filepath.Join(cache, name+"-"+r.key()), err
 }
 
+// form is raised when the same recipe makes another image than before.
+const form = 2
+
 // key is a short digest of the recipe.
 func (r recipe) key() string {
 	h := sha256.New()
 	say := func(v ...any) { _, _ = fmt.Fprintf(h, "%q\n", fmt.Sprintln(v...)) } // a hash does not fail
+	say("form", form)
 	for _, p := range r.platforms {
 		say(p.debian, p.oci.String())
 	}

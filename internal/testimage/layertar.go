@@ -12,8 +12,9 @@ import (
 
 // layerTar writes one layer: the files of packages, then the entries beside them.
 type layerTar struct {
-	w    *tar.Writer
-	dirs map[string]bool // directories that are there already: packages repeat those that they share, a layer does not
+	w     *tar.Writer
+	files map[string]bool // what packages have brought: one may have what it takes another one's place with
+	dirs  map[string]bool // directories that are there already: packages repeat those that they share, a layer does not
 }
 
 func writeLayer(ctx context.Context, to string, debs []string, extra []entry) (err error) {
@@ -22,7 +23,7 @@ func writeLayer(ctx context.Context, to string, debs []string, extra []entry) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	l := &layerTar{tar.NewWriter(f), map[string]bool{".": true}}
+	l := &layerTar{tar.NewWriter(f), map[string]bool{}, map[string]bool{".": true}}
 	for _, deb := range debs {
 		if err := l.addPackage(ctx, deb); err != nil {
 			return err
@@ -55,6 +56,10 @@ func (l *layerTar) addPackage(ctx context.Context, deb string) (err error) {
 		if h.Typeflag == tar.TypeLink {
 			h.Linkname = merged(h.Linkname)
 		}
+		if l.files[h.Name] {
+			continue
+		}
+		l.files[h.Name] = h.Typeflag != tar.TypeDir
 		if err := l.add(h, r); err != nil {
 			return err
 		}

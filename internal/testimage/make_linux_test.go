@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"testing"
 
@@ -55,7 +56,11 @@ func TestLargeIsLarge(t *testing.T) {
 	}
 	files := 0
 	for _, name := range image.Tars {
-		files += entries(t, name)
+		names := slices.Sorted(slices.Values(entries(t, name)))
+		files += len(names)
+		if len(slices.Compact(slices.Clone(names))) != len(names) {
+			t.Errorf("%s has a file twice, which some programs refuse", name)
+		}
 	}
 	t.Logf("%d layers, %d MB compressed, %d entries", len(m.Layers), compressed/1e6, files)
 	if len(m.Layers) < 10 || compressed < 500e6 || files < 60_000 {
@@ -63,17 +68,18 @@ func TestLargeIsLarge(t *testing.T) {
 	}
 }
 
-func entries(t *testing.T, name string) (n int) {
+// entries are the names in a tar.
+func entries(t *testing.T, name string) (names []string) {
 	t.Helper()
 	f, err := os.Open(name)
 	check(t, err)
 	defer func() { check(t, f.Close()) }()
-	r := tar.NewReader(f)
-	for ; ; n++ {
-		if _, err := r.Next(); err == io.EOF {
-			return n
-		} else if err != nil {
-			t.Fatal(err)
+	for r := tar.NewReader(f); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return names
 		}
+		check(t, err)
+		names = append(names, path.Clean(h.Name))
 	}
 }
