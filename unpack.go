@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/caisson-go/caisson/internal/registry"
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -20,8 +21,9 @@ func (e *Engine) unpacked(ctx context.Context, img *Image) (*Image, error) {
 	if _, err := s.Resolve(img.id); err == nil || !errors.Is(err, store.ErrIncomplete) {
 		return e.again(img)
 	}
+	budget := registry.BudgetFor(img.stored.Manifest.Layers)
 	for i, d := range img.stored.Manifest.Layers {
-		if err := e.unpackLayer(ctx, s, d, img.stored.Config.RootFS.DiffIDs[i]); err != nil {
+		if err := e.unpackLayer(ctx, s, d, img.stored.Config.RootFS.DiffIDs[i], budget); err != nil {
 			return nil, imageError("unpack", img.String(), err)
 		}
 	}

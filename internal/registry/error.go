@@ -88,7 +88,7 @@ func explain(op, ref, host string, err error) error {
 	case errors.As(err, &answer):
 		e.explainAnswer(answer, host)
 	case errors.Is(err, ErrPlainHTTP), errors.As(err, &record):
-		e.Hint = fmt.Sprintf("if plain HTTP to %s is acceptable, list it as insecure", host)
+		e.Hint = fmt.Sprintf("if plain HTTP to %s is acceptable, list it in Engine.Insecure", host)
 	case errors.Is(err, ErrRealm):
 		e.Hint = "if the registry and that server are to be trusted, list the server as a token host"
 	case errors.Is(err, ErrAddress):
