@@ -44,7 +44,7 @@ as_user() { # user, needs, command...
 		CAISSON_CI="$needs" "$@"
 }
 
-suite() { # user, needs
+suite() { # user, needs, packages...
 	local home=/home/$1 left
 	mkdir -p "$home/src" "$home/go/pkg/mod/cache"
 	tar --exclude=./.git -cf - . | tar -xf - -C "$home/src"
@@ -52,7 +52,7 @@ suite() { # user, needs
 	[ -d "$home/go/pkg/mod/cache/download" ] || cp -a "$mod_cache/cache/download" "$home/go/pkg/mod/cache/"
 	chown -R "$1:" "$home"
 	echo "as $1, CAISSON_CI=$2"
-	as_user "$1" "$2" go test -count=1 ./...
+	as_user "$1" "$2" go test -count=1 "${@:3}"
 	if [ -d examples/quickstart ]; then as_user "$1" "$2" go run ./examples/quickstart; fi
 	# Zombies are dead; a machine's own init may take its time to reap what outlived its parent.
 	left=$(pgrep -a -r D,R,S,T,t -u "$1" || true)
@@ -62,8 +62,8 @@ suite() { # user, needs
 	fi
 }
 
-suite "$plain" unprivileged,userns,sources
+suite "$plain" unprivileged,userns,sources ./...
 # The second user inherits the build cache, as far as it is the same for both: compiling everything twice proves nothing.
 mkdir -p "/home/$ranged/.cache"
 mv "/home/$plain/.cache/go-build" "/home/$ranged/.cache/"
-suite "$ranged" unprivileged,userns,subids,sources
+suite "$ranged" unprivileged,userns,subids,sources . ./examples/... ./internal/{changes,layer,proxy,statedir,store,subid}

@@ -9,10 +9,11 @@ import (
 // handle numbers an open directory of the unpacker's. The descriptor behind it is its hands' matter.
 type handle int
 
-const (
-	rootHandle handle = 0
-	handles           = 64 // how many directories are open at a time, the root among them
-)
+// rootHandle is the layer's root, which is open always.
+const rootHandle handle = 0
+
+// handles is how many directories are open at a time, the root among them.
+const handles = 64
 
 // verb is what a step does.
 type verb uint8

@@ -113,14 +113,6 @@ func (n entryName) classify(parents []string) (entryName, error) {
 	return n, nil
 }
 
-// path joins the two parts.
-func (n entryName) path() string {
-	if n.full != "" {
-		return n.full
-	}
-	return join(n.dir, n.base)
-}
-
 // join adds a component to a path, which is empty for the root.
 func join(dir, base string) string {
 	if dir == "" {

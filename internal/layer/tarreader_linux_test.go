@@ -175,7 +175,7 @@ func TestTarReader(t *testing.T) {
 			for range 3000 { // damage, with the checksum mended half of the time
 				c := bytes.Clone(b[:min(len(b), 1+r.IntN(len(b)))])
 				for range 1 + r.IntN(3) {
-					c[r.IntN(len(c))] = byte(r.IntN(256)) & byte(r.IntN(256))
+					c[r.IntN(len(c))] = byte(r.IntN(256) & r.IntN(255))
 				}
 				if r.IntN(4) > 0 {
 					mend(c)
