@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -35,8 +36,9 @@ type collector struct {
 }
 
 // collect removes what no entry of the index leads to, no image in use, and no living writer's list.
-func collect(ctx context.Context, root disk, index *v1.IndexManifest, only *reach) (*collector, error) {
+func collect(ctx context.Context, root disk, index *v1.IndexManifest, held func(v1.Hash) bool, only *reach) (*collector, error) {
 	c := &collector{root: root, kept: newReach(), only: only}
+	c.kept.held = held
 	for _, d := range index.Manifests {
 		if err := c.kept.add(root, d.Digest, true); err != nil {
 			return c, &Error{Op: "collect", Path: d.Digest.String(), Err: fmt.Errorf("what the image refers to is not known: %w", err),
@@ -78,11 +80,33 @@ func (c *collector) each(dir string, f func(v1.Hash) error) error {
 // keepUsed keeps images that are in use and have no entry.
 func (c *collector) keepUsed() error {
 	return c.each("blobs/sha256", func(h v1.Hash) error {
-		if c.kept.blobs[h] || !inUse(c.root, h) {
+		if c.kept.read[h] > 0 || !inUse(c.root, h) && !(mayBeManifest(c.root, h) && c.kept.needs(h)) {
 			return nil
 		}
 		return c.kept.add(c.root, h, true)
 	})
+}
+
+// mayBeManifest spares those who are asked for what stands on an image a question for every layer.
+func mayBeManifest(root disk, h v1.Hash) bool {
+	if !isDocument(root, h) {
+		return false
+	}
+	f, err := openBlob(root, h)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	var first [1]byte
+	n, err := f.Read(first[:])
+	switch {
+	case err != nil:
+		return err != io.EOF
+	case n == 1 && first[0] != '{' && first[0] > ' ': // no JSON object, so that it need not be read
+		return false
+	}
+	d, err := readDocument(root, h)
+	return err != nil || d.Config != nil
 }
 
 // spared reports an object that stays for now.
@@ -149,7 +173,7 @@ func (c *collector) empty() error {
 
 // drop takes entries out of index.json, and then removes what nothing refers to. On a full disk that fails at first,
 // perhaps; then what nothing refers to already is removed to make room.
-func drop(ctx context.Context, root disk, gone func(v1.Descriptor) bool, only *reach) (*collector, error) {
+func drop(ctx context.Context, root disk, gone func(v1.Descriptor) bool, held func(v1.Hash) bool, only *reach) (*collector, error) {
 	var index *v1.IndexManifest
 	var names []string
 	change := func(i *v1.IndexManifest) error {
@@ -173,7 +197,7 @@ func drop(ctx context.Context, root disk, gone func(v1.Descriptor) bool, only *r
 		if rerr != nil {
 			return first, rerr
 		}
-		if first, rerr = collect(ctx, root, old, nil); rerr != nil {
+		if first, rerr = collect(ctx, root, old, held, nil); rerr != nil {
 			return first, rerr
 		}
 		if rerr = first.empty(); rerr != nil {
@@ -184,7 +208,7 @@ func drop(ctx context.Context, root disk, gone func(v1.Descriptor) bool, only *r
 	if err != nil && err != errUnchanged {
 		return first, err
 	}
-	c, err := collect(ctx, root, index, only)
+	c, err := collect(ctx, root, index, held, only)
 	c.Removed.add(first.Removed)
 	c.Untagged = names
 	return c, err

@@ -67,13 +67,17 @@ func (s *Store) pruneAlone(ctx context.Context, root disk, o PruneOptions) (*col
 			going[d.Digest] = true
 		}
 	}
-	return drop(ctx, root, func(d v1.Descriptor) bool { return going[d.Digest] }, nil)
+	return drop(ctx, root, func(d v1.Descriptor) bool { return going[d.Digest] }, v.held, nil)
 }
 
-// used reports an entry of which an image is in use.
+// used reports an entry of which an image is in use. If it can not be told which images it has, one may
+// be; an index that came so that it tells nobody has none.
 func (v *view) used(d v1.Descriptor) bool {
 	leaves, err := v.leaves(d)
-	return err == nil && slices.ContainsFunc(leaves, func(m v1.Descriptor) bool { return v.held(m.Digest) })
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrDocument)
+	}
+	return slices.ContainsFunc(leaves, func(m v1.Descriptor) bool { return v.held(m.Digest) })
 }
 
 // wants reports whether an entry is one of those to be removed. Filters can not be asked about a damaged image, which

@@ -100,8 +100,8 @@ func (s *Store) removeAlone(ctx context.Context, root disk, ref string, o Remove
 			_ = only.add(root, d.Digest, true) // what is damaged leads no further
 		}
 	}
-	c, err := drop(ctx, root, gone, &only)
-	if errors.Is(err, ErrDigest) || errors.Is(err, fs.ErrNotExist) {
+	c, err := drop(ctx, root, gone, v.held, &only)
+	if damaged(err) || errors.Is(err, fs.ErrNotExist) {
 		err = nil // another image is damaged. The name is gone; Prune says what stands in the way of the rest
 	}
 	return c, err
@@ -142,8 +142,11 @@ func (v *view) unused(gone func(v1.Descriptor) bool) error {
 			continue
 		}
 		leaves, err := v.leaves(d)
+		if damaged(err) || errors.Is(err, ErrDocument) || errors.Is(err, fs.ErrNotExist) {
+			continue // it tells nobody what is in it; collecting keeps what is in use
+		}
 		if err != nil {
-			continue // damaged: nobody can have begun to use what is in it
+			return err
 		}
 		for _, m := range leaves {
 			if !stays[m.Digest] && v.held(m.Digest) {
