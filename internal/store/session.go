@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -118,16 +119,22 @@ func noted(ctx context.Context, root disk) (map[string]bool, error) {
 	kept := map[string]bool{}
 	err = eachName(root, "staging", func(name string) error {
 		lock, err := root.Open("staging/" + name + "/lock")
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			return nil // no stage, or a dead one
+		}
+		if err != nil {
+			return err
 		}
 		defer lock.Close()
 		if sys.TryLock(lock) == nil {
 			return sys.Unlock(lock) // dead
 		}
 		list, err := root.Open("staging/" + name + "/" + listName)
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
 			return nil // another kind of stage
+		}
+		if err != nil {
+			return err
 		}
 		defer list.Close()
 		lines := bufio.NewScanner(list)

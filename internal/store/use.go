@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -47,15 +49,16 @@ func (s *Store) use(digest v1.Hash) (*os.File, error) {
 	return f, nil
 }
 
-// inUse reports whether somebody uses an image. The caller holds the lock "gc" alone.
+// inUse reports whether somebody uses an image. The caller holds the lock "gc" alone. If it can not be told, somebody
+// may. What is not there, or no file, nobody has a lock on.
 func inUse(root disk, manifest v1.Hash) bool {
 	f, err := openBlob(root, manifest)
 	if err != nil {
-		return false
+		return checkHash(manifest) == nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid)
 	}
 	defer f.Close()
 	if err := sys.TryLock(f); err != nil {
-		return sys.Held(err)
+		return true
 	}
 	_ = sys.Unlock(f)
 	return false
