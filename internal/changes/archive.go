@@ -206,14 +206,14 @@ func (a *archive) entry(h *tar.Header) error {
 // file.
 func (a *archive) whiteout(f *frame, it *item) error {
 	if strings.HasPrefix(it.name, whiteoutPrefix) {
-		a.skip(f.path+"/"+it.name, "removed name", "a layer cannot say that such a name was removed")
+		a.skip(a.below(f, it.name), "removed name", "a layer cannot say that such a name was removed")
 		return nil
 	}
 	if len(it.name)+len(whiteoutPrefix) > maxName {
-		return fail("write", f.path+"/"+it.name, &LimitError{"bytes in a removed name", maxName - int64(len(whiteoutPrefix))})
+		return fail("write", a.below(f, it.name), &LimitError{"bytes in a removed name", maxName - int64(len(whiteoutPrefix))})
 	}
 	return a.write(&header{Header: tar.Header{
-		Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: strings.TrimPrefix(f.path+"/"+whiteoutPrefix+it.name, "/"),
+		Format: tar.FormatPAX, Typeflag: tar.TypeReg, Name: strings.TrimPrefix(a.below(f, whiteoutPrefix+it.name), "/"),
 		ModTime: time.Unix(0, 0),
 	}})
 }

@@ -102,16 +102,16 @@ func (c *cloner) leave(f *frame) error {
 	c.into = c.into[:len(c.into)-1]
 	from, err := c.pool.get(f.stack[0])
 	if err != nil {
-		return fail("open", f.path, err)
+		return fail("open", c.at(f), err)
 	}
 	list, err := from.Xattrs(cloneXattr)
 	if err != nil {
-		return fail("getxattr", f.path, err)
+		return fail("getxattr", c.at(f), err)
 	}
 	if _, err := c.fd(to.node); err != nil {
-		return fail("open", f.path, err)
+		return fail("open", c.at(f), err)
 	}
-	if err := c.dress(to.dir.(*directDir).f, f.path, &to.look, list); err != nil {
+	if err := c.dress(to.dir.(*directDir).f, c.at(f), &to.look, list); err != nil {
 		return err
 	}
 	c.to.drop(to.node)
@@ -130,12 +130,12 @@ func (c *cloner) fd(n *node) (int, error) {
 
 // visit copies one name.
 func (c *cloner) visit(f *frame, it *item) error {
-	path := f.path + "/" + it.name
+	path := c.below(f, it.name)
 	c.result.Entries++
 	parent := c.into[len(c.into)-1].node
 	fd, err := c.fd(parent)
 	if err != nil {
-		return fail("open", f.path, err)
+		return fail("open", c.at(f), err)
 	}
 	if it.Type() == sys.S_IFDIR {
 		return c.directory(f, it, path, parent, fd)
@@ -173,7 +173,7 @@ func (c *cloner) directory(f *frame, it *item, path string, parent *node, fd int
 	if err != nil {
 		return fail("stat", path, err)
 	}
-	c.enter(&frame{path: path, stack: []*node{n}}, &node{parent: parent, name: it.name, look: look}, Looked{Look: of})
+	c.enter(&frame{name: it.name, stack: []*node{n}}, &node{parent: parent, name: it.name, look: look}, Looked{Look: of})
 	return nil
 }
 
@@ -215,7 +215,7 @@ func (c *cloner) hardLink(it *item, path string, parent *node) (done bool, err e
 func (c *cloner) symlink(f *frame, it *item, path string, fd int) error {
 	d, err := c.pool.get(f.stack[0])
 	if err != nil {
-		return fail("open", f.path, err)
+		return fail("open", c.at(f), err)
 	}
 	l := d.Links([]string{it.name})[0]
 	if l.Err != nil {
@@ -231,7 +231,7 @@ func (c *cloner) symlink(f *frame, it *item, path string, fd int) error {
 func (c *cloner) regular(f *frame, it *item, path string, fd int) error {
 	d, err := c.pool.get(f.stack[0])
 	if err != nil {
-		return fail("open", f.path, err)
+		return fail("open", c.at(f), err)
 	}
 	file := d.Files([]string{it.name}, cloneXattr)[0]
 	if file.Err != nil {

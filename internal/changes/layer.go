@@ -131,7 +131,7 @@ func (a *archive) root(stack []*node) error {
 
 // visit writes the entry of one name.
 func (a *archive) visit(f *frame, it *item) error {
-	path := f.path + "/" + it.name
+	path := a.below(f, it.name)
 	switch {
 	case it.IsWhiteout() && !a.layer:
 		return nil
@@ -164,7 +164,7 @@ func (a *archive) directory(f *frame, it *item, path string) error {
 	if err != nil {
 		return err
 	}
-	child := &frame{path: path, stack: []*node{n}}
+	child := &frame{name: it.name, stack: []*node{n}}
 	if !m.opaque && it.top+1 < len(f.stack) {
 		below, err := a.merged(f.stack[it.top+1:], path, it.name)
 		if err != nil {

@@ -76,9 +76,9 @@ func (l *lister) report(path string, k Kind) error {
 		first--
 	}
 	for _, f := range l.frames[first:] {
-		c := f.note.change
+		k := *f.note.change
 		f.note.change = nil
-		if !l.yield(*c, nil) {
+		if !l.yield(Change{l.at(f), k}, nil) {
 			return errStopped
 		}
 	}
@@ -90,7 +90,7 @@ func (l *lister) report(path string, k Kind) error {
 
 // visit compares one name.
 func (l *lister) visit(f *frame, it *item) error {
-	path := f.path + "/" + it.name
+	path := l.below(f, it.name)
 	old, at, err := l.oldLook(f, it.name)
 	if err != nil {
 		return fail("stat", path, err)
@@ -150,16 +150,16 @@ func (l *lister) visitDir(f *frame, it *item, path string, old *Looked) error {
 	if err != nil {
 		return err
 	}
-	child := &frame{path: path, stack: []*node{n}, alone: f.alone || m.opaque}
+	child := &frame{name: it.name, stack: []*node{n}, alone: f.alone || m.opaque}
 	switch {
 	case old == nil && l.made[path]:
-		child.note.change = &Change{path, Added}
+		child.note.change = new(Added)
 	case old == nil:
 		err = l.report(path, Added)
 	case old.Type() != sys.S_IFDIR || l.dirDiffers(it, old):
 		err = l.report(path, Modified)
 	default:
-		child.note.change = &Change{path, Modified}
+		child.note.change = new(Modified)
 	}
 	if err != nil {
 		return err

@@ -18,8 +18,9 @@ type walker struct {
 	prefix string
 
 	frames []*frame
-	held   int // memory for the names of all frames
-	oldest int // frames before this one hold no names
+	path   []byte // of the innermost directory; those of the others are its beginnings
+	held   int    // memory for the names of all frames
+	oldest int    // frames before this one hold no names
 }
 
 func newWalker(ctx context.Context, t *Tree, l Limits) *walker {
@@ -35,7 +36,8 @@ func (w *walker) close() {
 
 // frame is a directory that is being gone through.
 type frame struct {
-	path  string  // "" is the root
+	name  string  // "" is the root
+	end   int     // of its path in that of the walker
 	stack []*node // what is merged in it, top first
 	lower []*node // what it is compared with, top first
 	alone bool    // lower is hidden: this or a directory above is opaque
@@ -51,7 +53,7 @@ type frame struct {
 
 // note is what the visitors remember of a directory.
 type note struct {
-	change *Change // not reported unless something in the directory is
+	change *Kind   // not reported unless something in the directory is
 	header *header // not written unless something in the directory is
 }
 
@@ -80,7 +82,10 @@ func (f *frame) forget() {
 
 // push enters a directory.
 func (w *walker) push(f *frame) {
-	f.more = true
+	if f.more = true; f.name != "" {
+		w.path = append(append(w.path, '/'), f.name...)
+	}
+	f.end = len(w.path)
 	w.frames = append(w.frames, f)
 }
 
@@ -95,8 +100,20 @@ func (w *walker) pop() {
 	for _, n := range f.lower {
 		w.pool.drop(n)
 	}
-	w.frames = w.frames[:len(w.frames)-1]
+	w.frames[len(w.frames)-1] = nil
+	if w.frames = w.frames[:len(w.frames)-1]; len(w.frames) > 0 {
+		w.path = w.path[:w.top().end]
+	}
 	w.oldest = min(w.oldest, len(w.frames))
+}
+
+// at is the path of a directory that is being gone through. A frame that kept it would make deep trees cost the square of
+// their depth.
+func (w *walker) at(f *frame) string { return string(w.path[:f.end]) }
+
+// below is the path of a name in such a directory.
+func (w *walker) below(f *frame, name string) string {
+	return string(w.path[:f.end]) + "/" + name
 }
 
 func (w *walker) top() *frame { return w.frames[len(w.frames)-1] }
@@ -131,10 +148,10 @@ func (w *walker) item(f *frame) (*item, error) {
 // bound refuses a path that is too long.
 func (w *walker) bound(f *frame, name string) error {
 	switch {
-	case len(f.path)+1+len(name) > w.limits.Path:
-		return fail("stat", f.path+"/"+name, &LimitError{"bytes in a path", int64(w.limits.Path)})
+	case f.end+1+len(name) > w.limits.Path:
+		return fail("stat", w.below(f, name), &LimitError{"bytes in a path", int64(w.limits.Path)})
 	case len(w.frames) > w.limits.Depth:
-		return fail("stat", f.path+"/"+name, &LimitError{"components in a path", int64(w.limits.Depth)})
+		return fail("stat", w.below(f, name), &LimitError{"components in a path", int64(w.limits.Depth)})
 	}
 	return nil
 }
@@ -146,7 +163,7 @@ func (w *walker) look(f *frame) (end bool, err error) {
 			return true, nil
 		}
 		if err := w.list(f); err != nil {
-			return false, fail("readdir", f.path, err)
+			return false, fail("readdir", w.at(f), err)
 		}
 		return false, nil
 	}
@@ -169,7 +186,7 @@ func (w *walker) look(f *frame) (end bool, err error) {
 func (w *walker) lookIn(f *frame, top int, which []int) error {
 	d, err := w.pool.get(f.stack[top])
 	if err != nil {
-		return fail("open", f.path, err)
+		return fail("open", w.at(f), err)
 	}
 	names := make([]string, len(which))
 	for i, at := range which {
@@ -181,7 +198,7 @@ func (w *walker) lookIn(f *frame, top int, which []int) error {
 		case l.Err == nil:
 			it.Looked = l
 		case !errors.Is(l.Err, fs.ErrNotExist):
-			return fail("stat", f.path+"/"+it.name, l.Err)
+			return fail("stat", w.below(f, it.name), l.Err)
 		}
 	}
 	return nil
