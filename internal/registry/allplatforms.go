@@ -48,6 +48,9 @@ func (p *puller) planIndex(ctx context.Context, w *work, d document, seen map[v1
 	if err != nil {
 		return err
 	}
+	if err := w.hold(d.desc.Size); err != nil {
+		return err
+	}
 	for _, child := range index.Manifests {
 		if seen[child.Digest] {
 			continue

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -224,10 +225,20 @@ func TestPullAllRefuses(t *testing.T) {
 		p.manifest.Config = f.raw("mutant", "", types.OCIConfigJSON, toJSON(t, p.config))
 		many = append(many, f.raw("mutant", toString(int64(i)), types.OCIManifestSchema1, toJSON(t, p.manifest)))
 	}
+	large := []v1.Descriptor{} // each may be as large as it is
+	for i := range maxDocuments/store.MaxDocument + 1 {
+		p := f.image("mutant")
+		config := toJSON(t, p.config)
+		config = append(config, bytes.Repeat([]byte(" "), store.MaxDocument-len(config))...)
+		p.manifest.Config = f.raw("mutant", "", types.OCIConfigJSON, config)
+		p.manifest.Annotations = map[string]string{"n": toString(int64(i))}
+		large = append(large, f.raw("mutant", "large"+toString(int64(i)), types.OCIManifestSchema1, toJSON(t, p.manifest)))
+	}
 	for name, tc := range map[string]struct {
 		children []v1.Descriptor
 		is       error
 	}{
+		"large":    {large, ErrTooLarge},
 		"strange":  {[]v1.Descriptor{d, strange}, ErrMediaType},
 		"missing":  {[]v1.Descriptor{d, lost}, fs.ErrNotExist},
 		"too many": {many, ErrTooLarge},

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -17,6 +18,10 @@ const (
 	// maxImages bounds the images of an index that are pulled together. Those in use have 20, with an attestation each.
 	maxImages = 128
 
+	// maxDocuments bounds the manifests, indexes and configurations of a pull, in bytes. They are in memory together
+	// until the layers are there. Those in use have a few kB each.
+	maxDocuments = 64 << 20
+
 	// maxTogether bounds the layers of all images of an index, packed.
 	maxTogether = 4 * store.MaxImage
 )
@@ -26,6 +31,22 @@ type work struct {
 	top       v1.Descriptor // gets the name
 	documents []document    // each behind those that it refers to
 	layers    []piece
+	known     map[blob][]int // where in layers a blob is
+	held      int64          // bytes of documents
+}
+
+// blob is what is fetched of a layer.
+type blob struct {
+	digest v1.Hash
+	size   int64
+}
+
+// hold makes room for a document.
+func (w *work) hold(size int64) error {
+	if w.held += size; w.held > maxDocuments {
+		return fmt.Errorf("%w: manifests and configurations of more than %d MiB", ErrTooLarge, maxDocuments>>20)
+	}
+	return nil
 }
 
 // piece is a layer of an image.
@@ -100,9 +121,12 @@ func (p *puller) planImage(ctx context.Context, w *work, d document, ours bool) 
 	if m.Config.Size > store.MaxDocument {
 		return nil, fmt.Errorf("%w: configuration %s", ErrTooLarge, m.Config.Digest)
 	}
+	if err := w.hold(d.desc.Size + m.Config.Size); err != nil {
+		return nil, err
+	}
 	parts := make([]piece, len(m.Layers))
 	for i, l := range m.Layers { // before anything is fetched
-		parts[i].desc = l
+		parts[i].desc = v1.Descriptor{MediaType: l.MediaType, Digest: l.Digest, Size: l.Size} // what else it says is not needed
 		if !ours {
 			continue
 		}
@@ -141,21 +165,20 @@ func (p *puller) config(raw document, m *v1.Manifest, parts []piece) (*v1.Config
 
 // add puts in layers. One that comes twice is fetched once; it may have to be unpacked for one of two images only.
 func (w *work) add(parts []piece) {
+	if w.known == nil {
+		w.known = map[blob][]int{}
+	}
 	for _, n := range parts {
-		again := false
-		for i := range w.layers {
-			old := &w.layers[i]
-			if old.desc.Digest != n.desc.Digest || old.desc.Size != n.desc.Size ||
-				old.diffID != n.diffID && old.diffID != (v1.Hash{}) && n.diffID != (v1.Hash{}) {
-				continue
-			}
-			if again = true; old.diffID == (v1.Hash{}) {
-				*old = n
-			}
-			break
-		}
-		if !again {
+		b := blob{n.desc.Digest, n.desc.Size}
+		i := slices.IndexFunc(w.known[b], func(i int) bool {
+			old := w.layers[i].diffID
+			return old == n.diffID || old == (v1.Hash{}) || n.diffID == (v1.Hash{})
+		})
+		if i < 0 {
+			w.known[b] = append(w.known[b], len(w.layers))
 			w.layers = append(w.layers, n)
+		} else if old := &w.layers[w.known[b][i]]; old.diffID == (v1.Hash{}) {
+			*old = n
 		}
 	}
 }
