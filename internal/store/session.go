@@ -29,6 +29,7 @@ type session struct {
 	users int
 	stage *stage // nil without users
 	list  output
+	torn  bool // the last line may lack its end
 	noted map[v1.Hash]bool
 }
 
@@ -69,7 +70,7 @@ func (s *Store) begin(ctx context.Context) error {
 		root.Close()
 		return err
 	}
-	l.users, l.stage, l.list, l.noted = 1, st, list, map[v1.Hash]bool{}
+	l.users, l.stage, l.list, l.torn, l.noted = 1, st, list, false, map[v1.Hash]bool{}
 	return nil
 }
 
@@ -99,9 +100,15 @@ func (s *Store) note(ctx context.Context, h v1.Hash) error {
 		return err
 	}
 	defer release()
-	if _, err := l.list.Write([]byte(h.Hex + "\n")); err != nil {
+	line := h.Hex + "\n"
+	if l.torn { // what there is of the line before is the name of nothing
+		line = "\n" + line
+	}
+	if _, err := l.list.Write([]byte(line)); err != nil {
+		l.torn = true
 		return err
 	}
+	l.torn = false
 	l.noted[h] = true
 	return nil
 }
