@@ -37,6 +37,8 @@ type Problem struct {
 	// Pull reports whether pulling the image again repairs it, once Repair has removed what is damaged. It does not
 	// if no image refers to the object; then Prune removes it for good.
 	Pull bool
+
+	found *CheckOptions // those of the check; nil if none has found it
 }
 
 // String is one line.
@@ -141,7 +143,7 @@ func (c *checker) report(p Problem) error {
 	if p.Kind == ProblemBlob {
 		c.seen[p.Object] = true
 	}
-	p.Images = c.names[p.Object]
+	p.Images, p.found = c.names[p.Object], c.o
 	if !c.yield(p, nil) {
 		return errStopped
 	}

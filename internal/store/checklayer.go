@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -108,65 +107,4 @@ func (c *checker) options(r record) layer.Options {
 		o.Owner = nil
 	}
 	return o
-}
-
-// Repair removes what a check has found to be damaged, so that pulling the image again makes it anew. It looks again
-// first: what is whole is not removed. Of an index.json that can not be read, a new one is made with all images that
-// are there, without their names.
-//
-// Errors: *Error around ErrInUse (a damaged layer or manifest of a running container), ctx.Err(), the errno.
-func (s *Store) Repair(ctx context.Context, p Problem) error {
-	var err error
-	switch p.Kind {
-	case ProblemIndex:
-		err = s.repairIndex(ctx)
-	case ProblemBlob:
-		_, err = s.checkBlob(ctx, p.Object)
-	case ProblemLayer:
-		err = s.repairLayer(ctx, p.Object)
-	}
-	return wrap("repair", p.Object.String(), err)
-}
-
-func (s *Store) repairLayer(ctx context.Context, diffID v1.Hash) error {
-	root, err := s.update(ctx)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	c := &collector{root: root}
-	if err := s.takeLayer(ctx, c, diffID); err != nil {
-		return err
-	}
-	return c.empty()
-}
-
-// takeLayer moves a layer away while nobody else writes or begins to use it.
-func (s *Store) takeLayer(ctx context.Context, c *collector, diffID v1.Hash) error {
-	if err := checkHash(diffID); err != nil {
-		return err
-	}
-	release, err := lockAlone(ctx, c.root)
-	if err != nil {
-		return err
-	}
-	defer release()
-	v, err := s.look(c.root)
-	if err != nil {
-		return err
-	}
-	for _, d := range v.index.Manifests {
-		r := newReach()
-		_ = r.add(c.root, d.Digest, true)
-		if !r.layers[diffID] {
-			continue
-		}
-		leaves, _ := v.leaves(d)
-		for _, m := range leaves {
-			if v.held(m.Digest) {
-				return inUseError(c.root, m.Digest)
-			}
-		}
-	}
-	return c.take("layers/" + diffID.Hex)
 }
