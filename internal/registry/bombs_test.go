@@ -111,6 +111,7 @@ type zeros struct{}
 
 // T39: layers that are each within their bounds must not fill the disk together.
 func TestPullUnpackedTogether(t *testing.T) {
+	t.Parallel()
 	if !layer.Supported {
 		t.Skip("needs to unpack layers (remedy: run on Linux)")
 	}

@@ -14,6 +14,7 @@ import (
 
 // T48, T50: credentials stay with the registry, and layers come from nowhere else.
 func TestPullRedirect(t *testing.T) {
+	t.Parallel()
 	f, elsewhere := newFake(t), newFake(t)
 	ref, _ := f.tag("moved", f.image("moved", layerOf("a", "1")))
 	elsewhere.files = f.files
@@ -109,6 +110,7 @@ func TestCheckRedirect(t *testing.T) {
 
 // T50: addresses that a manifest gives for its layers are not even looked up.
 func TestPullForeignLayers(t *testing.T) {
+	t.Parallel()
 	f, canary := newFake(t), newFake(t)
 	p := f.image("mutant", layerOf("a", "1"))
 	there := p.manifest.Layers[0]
@@ -140,6 +142,7 @@ func TestPullForeignLayers(t *testing.T) {
 
 // T51: without being told so, nothing goes over plain HTTP or unverified TLS.
 func TestPullInsecure(t *testing.T) {
+	t.Parallel()
 	plainHTTP, bad := newFake(t), newTLSFake(t)
 	for _, f := range []*fake{plainHTTP, bad} {
 		f.push("image:latest", forPlatform(t, v1.Platform{OS: "linux", Architecture: "amd64"}, ""))

@@ -50,6 +50,7 @@ func TestPullErrors(t *testing.T) {
 }
 
 func TestPullRetries(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	ref, _ := f.tag("retry", f.image("retry", layerOf("file", "content")))
 	failures := 0
@@ -81,6 +82,7 @@ func TestPullRetries(t *testing.T) {
 
 // A blob that breaks off in the middle is asked for again; what no repetition can mend is reported at once.
 func TestPullBrokenBlob(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	p := f.image("retry", layerOf("file", strings.Repeat("content", 1000)))
 	ref, _ := f.tag("retry", p)

@@ -68,6 +68,7 @@ var mutants = []struct {
 
 // T41: every mutant of an image is refused before anything of it is visible.
 func TestPullMutants(t *testing.T) {
+	t.Parallel()
 	for _, tc := range mutants {
 		t.Run(tc.name, func(t *testing.T) {
 			f := newFake(t)
@@ -151,6 +152,7 @@ func manifest(mt string, change func(map[string]any)) func(f *fake) {
 
 // T41, T42: content that is not what it was asked for, at every place.
 func TestPullTampering(t *testing.T) {
+	t.Parallel()
 	oci := string(types.OCIManifestSchema1)
 	for name, tc := range map[string]struct {
 		spoil func(f *fake)

@@ -13,6 +13,7 @@ import (
 // T50: what a registry leads to, by whatever means, is not nearer to this machine than the registry. For the test
 // 127.0.0.1 counts as of the internet, and the canary is on 127.0.0.2.
 func TestNothingInside(t *testing.T) {
+	t.Parallel()
 	c := newCanary(t, "127.0.0.2:0")
 	_, port, _ := net.SplitHostPort(c.host())
 	for name, set := range map[string]func(f *fake){

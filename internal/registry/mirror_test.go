@@ -30,6 +30,7 @@ func pair(t *testing.T) (origin, mirror *fake, ref string, o Options) {
 }
 
 func TestMirror(t *testing.T) {
+	t.Parallel()
 	origin, mirror, ref, o := pair(t)
 	if _, err := Pull(t.Context(), newStore(t), ref, o); err != nil || origin.hits.Load() != 0 || mirror.hits.Load() == 0 {
 		t.Errorf("%v; %d requests to the registry", err, origin.hits.Load())
@@ -42,6 +43,7 @@ func TestMirror(t *testing.T) {
 
 // Whatever is wrong with a mirror, the registry is asked.
 func TestMirrorFails(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		hook func(w http.ResponseWriter, r *http.Request) bool
 		open bool // whether the breaker leaves it out
@@ -82,6 +84,7 @@ func TestMirrorFails(t *testing.T) {
 
 // A mirror that is down costs its tries once, not in every pull.
 func TestMirrorLeftOut(t *testing.T) {
+	t.Parallel()
 	origin, mirror, ref, o := pair(t)
 	mirror.hook = func(w http.ResponseWriter, r *http.Request) bool { w.WriteHeader(503); return true }
 	for i := range 3 {
@@ -103,6 +106,7 @@ func TestMirrorLeftOut(t *testing.T) {
 
 // T41, T48: a mirror that lies, and one that wants to know secrets.
 func TestMirrorHostile(t *testing.T) {
+	t.Parallel()
 	origin, mirror, ref, o := pair(t)
 	flip("/blobs/")(mirror)
 	if _, err := Pull(t.Context(), newStore(t), ref, o); err != nil {

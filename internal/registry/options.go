@@ -88,6 +88,9 @@ type Options struct {
 	// chunk is the size of the parts in which a blob is uploaded when it does not go at once; zero is uploadChunk.
 	chunk int64
 
+	// documents bounds those of a pull together, in bytes; zero is maxDocuments.
+	documents int64
+
 	// unpacked bounds the unpacked layers of an image together; zero is what BudgetFor says.
 	unpacked int64
 }
@@ -116,5 +119,8 @@ func (o Options) withDefaults() Options {
 		o.chunk = uploadChunk
 	}
 	o.pace = o.pace.withDefaults()
+	if o.documents <= 0 {
+		o.documents = maxDocuments
+	}
 	return o
 }

@@ -33,6 +33,7 @@ func read(t testing.TB, img store.Image, name string) string {
 }
 
 func TestPullRandomImage(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	img, err := random.Image(1000, 5)
 	if err != nil {
@@ -59,6 +60,7 @@ func TestPullRandomImage(t *testing.T) {
 }
 
 func TestPullLayerFormats(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	for _, mt := range []types.MediaType{types.OCILayer, types.OCILayerZStd, types.OCIUncompressedLayer, types.DockerLayer,
 		types.DockerUncompressedLayer, types.OCIRestrictedLayer, types.DockerForeignLayer} {
@@ -83,6 +85,7 @@ func TestPullLayerFormats(t *testing.T) {
 }
 
 func TestPullPolicy(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	amd64 := v1.Platform{OS: "linux", Architecture: "amd64"}
 	ref := f.push("policy:latest", forPlatform(t, amd64, "one"))
@@ -123,6 +126,7 @@ func TestPullPolicy(t *testing.T) {
 
 // What is damaged in the store is fetched again.
 func TestPullRepairs(t *testing.T) {
+	t.Parallel()
 	if !layer.Supported {
 		t.Skip("needs unpacked layers (remedy: run on Linux)")
 	}
@@ -159,6 +163,7 @@ func TestPullRepairs(t *testing.T) {
 }
 
 func TestPullIndex(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	index := v1.ImageIndex(mutate.IndexMediaType(empty.Index, types.OCIImageIndex))
 	add := func(p v1.Platform, content string) {

@@ -19,6 +19,7 @@ import (
 
 // What is pushed is what was pulled, byte for byte: an image, and an index with all of its images.
 func TestPushRoundTrip(t *testing.T) {
+	t.Parallel()
 	from, to := newFake(t), newShelf(t)
 	rng := rand.New(rand.NewPCG(1, 1))
 	image, _ := from.tag("image", from.image("image", layerOf("a", noise(rng, 100_000)), layerOf("b", "2")))
@@ -102,9 +103,10 @@ func TestPushMounts(t *testing.T) {
 
 // Uploads that break off go on; what is not taken at once is sent in parts.
 func TestPushFaults(t *testing.T) {
+	t.Parallel()
 	src := newFake(t)
 	rng := rand.New(rand.NewPCG(2, 2))
-	ref, _ := src.tag("src", src.image("src", layerOf("a", noise(rng, 300_000))))
+	ref, _ := src.tag("src", src.image("src", layerOf("a", noise(rng, 40_000))))
 	s := newStore(t)
 	o := src.options()
 	if _, err := Pull(t.Context(), s, ref, o); err != nil {
@@ -193,6 +195,7 @@ func manifestPut(do func(w http.ResponseWriter, r *http.Request)) func(w http.Re
 
 // What can not be pushed is said before anything is sent.
 func TestPushErrors(t *testing.T) {
+	t.Parallel()
 	f := newShelf(t)
 	src := newFake(t)
 	p := src.image("src", layerOf("a", "1"))
@@ -237,6 +240,7 @@ func TestPushErrors(t *testing.T) {
 
 // T48: an upload to another host is told no secret, and a token is asked for with all that it has to be good for.
 func TestPushCredentials(t *testing.T) {
+	t.Parallel()
 	f, elsewhere := newShelf(t), newFake(t)
 	src := newFake(t)
 	ref, _ := src.tag("src", src.image("src", layerOf("a", "1")))

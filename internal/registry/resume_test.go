@@ -23,6 +23,7 @@ import (
 // A large blob over a poor line may break off more often than a thing may be tried, as long as it gets on; and not for
 // ever if it does not.
 func TestResumeGetsOn(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		part int // bytes that each answer brings
@@ -70,6 +71,7 @@ func TestResumeGetsOn(t *testing.T) {
 
 // One of many that want the same image fetches it; here each has a store of its own on one directory, as processes do.
 func TestOneFetch(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	rng := rand.New(rand.NewPCG(5, 5))
 	p := f.image("repo", layerOf("a", noise(rng, 200_000)), layerOf("b", noise(rng, 200_000)))
@@ -106,6 +108,7 @@ func TestOneFetch(t *testing.T) {
 
 // The largest layer is among the first to be fetched wherever it stands, and no more are fetched at once than allowed.
 func TestLayersLargestFirst(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	rng := rand.New(rand.NewPCG(6, 6))
 	var layers [][]byte

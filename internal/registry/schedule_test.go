@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -207,9 +208,9 @@ func TestFaults(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			seeds := uint64(10)
-			if testing.Short() {
-				seeds = 2
+			seeds := uint64(2)
+			if os.Getenv("CAISSON_FULL") != "" {
+				seeds = 20
 			}
 			for seed := range seeds {
 				synctest.Test(t, func(t *testing.T) { f.run(t, seed) })

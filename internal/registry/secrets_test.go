@@ -122,6 +122,7 @@ func TestAuthorizerOwn(t *testing.T) {
 
 // T49: a realm elsewhere is not connected to; the registry's own and one that the caller allows are.
 func TestPullRealm(t *testing.T) {
+	t.Parallel()
 	f, c := newFake(t), newCanary(t, "")
 	ref, _ := f.tag("repo", f.image("repo", layerOf("a", "1")))
 	var asked atomic.Int64
@@ -185,6 +186,7 @@ func TestPullRealm(t *testing.T) {
 
 // An identity token is exchanged by POST, a registry token is sent as it is.
 func TestPullTokens(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	ref, _ := f.tag("repo", f.image("repo", layerOf("a", "1")))
 	f.hook = func(w http.ResponseWriter, r *http.Request) bool {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caisson-go/caisson/internal/store"
@@ -65,27 +66,30 @@ func TestPullStalls(t *testing.T) {
 
 // Nothing but silence is a stall: what comes slowly comes.
 func TestPullSlowly(t *testing.T) {
-	f := newFake(t)
-	p := f.image("slow", layerOf("a", "a"))
-	ref, _ := f.tag("slow", p)
-	blob := gz(layerOf("a", "a"))
-	f.hook = func(w http.ResponseWriter, r *http.Request) bool {
-		if !strings.HasSuffix(r.URL.Path, p.manifest.Layers[0].Digest.String()) {
-			return false
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubbled(t)
+		defer b.close()
+		p := b.image("slow", layerOf("a", "a"))
+		ref, _ := b.tag("slow", p)
+		blob := gz(layerOf("a", "a"))
+		b.hook = func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, p.manifest.Layers[0].Digest.String()) {
+				return false
+			}
+			const parts = 5
+			for i := range parts {
+				_, _ = w.Write(blob[i*len(blob)/parts : (i+1)*len(blob)/parts])
+				w.(http.Flusher).Flush()
+				during(r, 300*time.Millisecond)
+			}
+			return true
 		}
-		const parts = 5
-		for i := range parts {
-			_, _ = w.Write(blob[i*len(blob)/parts : (i+1)*len(blob)/parts])
-			w.(http.Flusher).Flush()
-			<-time.After(300 * time.Millisecond)
+		o := b.options()
+		o.pace.idle = time.Second
+		if _, err := Pull(t.Context(), newStore(t), ref, o); err != nil {
+			t.Error(err)
 		}
-		return true
-	}
-	o := f.options()
-	o.pace.idle = time.Second
-	if _, err := Pull(t.Context(), newStore(t), ref, o); err != nil {
-		t.Error(err)
-	}
+	})
 }
 
 // A manifest that promises more than any disk has is refused before anything of it is fetched.

@@ -32,7 +32,7 @@ type work struct {
 	documents []document    // each behind those that it refers to
 	layers    []piece
 	known     map[blob][]int // where in layers a blob is
-	held      int64          // bytes of documents
+	room      int64          // bytes of documents that there may still be
 }
 
 // blob is what is fetched of a layer.
@@ -43,8 +43,8 @@ type blob struct {
 
 // hold makes room for a document.
 func (w *work) hold(size int64) error {
-	if w.held += size; w.held > maxDocuments {
-		return fmt.Errorf("%w: manifests and configurations of more than %d MiB", ErrTooLarge, maxDocuments>>20)
+	if w.room -= size; w.room < 0 {
+		return fmt.Errorf("%w: the manifests and configurations together", ErrTooLarge)
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func (p *puller) plan(ctx context.Context) (*work, error) {
 	if err != nil {
 		return nil, p.explain(ctx, "manifest", err)
 	}
-	w := &work{}
+	w := &work{room: p.o.documents}
 	if p.o.AllPlatforms && top.desc.MediaType.IsIndex() {
 		err = p.planAll(ctx, w, top)
 	} else {

@@ -20,6 +20,8 @@ type Handler struct {
 	o       Options
 	uploads uploads
 	lease   lease
+	parts   int64                                         // maxParts
+	page    int                                           // maxPageBytes
 	budget  func(layers []v1.Descriptor) *registry.Budget // for what an image may be unpacked to
 }
 
@@ -27,7 +29,7 @@ type Handler struct {
 //
 // Errors: registry.ErrReference for a Host that can not be in a name.
 func New(s *store.Store, o Options) (*Handler, error) {
-	h := &Handler{s: s, o: o.withDefaults(), budget: registry.BudgetFor}
+	h := &Handler{s: s, o: o.withDefaults(), parts: maxParts, page: maxPageBytes, budget: registry.BudgetFor}
 	if ref, err := registry.Parse(h.o.Host + "/x:x"); err != nil {
 		return nil, err
 	} else if ref.Host() != h.o.Host {

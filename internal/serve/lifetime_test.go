@@ -50,6 +50,7 @@ func TestUploadsAreBounded(t *testing.T) {
 
 // Close ends an upload that is being sent, and refuses others.
 func TestCloseEndsUploads(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{Push: true})
 	idle := s.expect(s.do("POST", "/v2/a/b/blobs/uploads/", ""), http.StatusAccepted, "").Header.Get("Location")
 	at := s.expect(s.do("POST", "/v2/a/b/blobs/uploads/", ""), http.StatusAccepted, "").Header.Get("Location")

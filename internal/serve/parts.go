@@ -20,7 +20,7 @@ const (
 
 // check refuses a document of which a part is not here, or not for the client to see, or not what it is said to be.
 func (p *pushed) check(r *http.Request) *answer {
-	c := partCheck{p: p, r: r, seen: map[part]bool{}, left: maxParts}
+	c := partCheck{p: p, r: r, seen: map[part]bool{}, left: p.h.parts}
 	if a := c.document(p.doc, 1); a != nil || p.doc.manifest == nil {
 		return a
 	}

@@ -22,6 +22,7 @@ func (s *server) indexOf(mt types.MediaType, content string) string {
 // The parts of an index are what it says, whether they came as manifests or as blobs: who collects garbage or pulls by
 // platform must be able to read them.
 func TestPartsOfIndexes(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{Push: true})
 	config := `{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`
 	manifest := func(config, digest string) string {
@@ -63,13 +64,19 @@ func TestPartsOfIndexes(t *testing.T) {
 
 // Many parts are read once each, and together they are bounded.
 func TestPartsTogether(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{Push: true})
 	config := `{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`
 	c := s.putBlob("a/b", config)
 	var all, one []string
-	for i := range maxParts/store.MaxDocument + 1 {
+	if s.h.parts != maxParts {
+		t.Errorf("all parts have %d bytes", s.h.parts)
+	}
+	const size = 10_000
+	s.h.parts = 5 * size
+	for i := range 6 {
 		m := fmt.Sprintf(`{"schemaVersion":2,"config":{"digest":%q,"size":%d},"layers":[],"annotations":{"n":"%d"}}`, c, len(config), i)
-		m += strings.Repeat(" ", store.MaxDocument-len(m))
+		m += strings.Repeat(" ", size-len(m))
 		d := fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d}`, ociManifest, s.putBlob("a/b", m), len(m))
 		all, one = append(all, d), append(one, d)[:1]
 	}
@@ -77,7 +84,7 @@ func TestPartsTogether(t *testing.T) {
 		return s.do("PUT", "/v2/a/b/manifests/1", `{"schemaVersion":2,"manifests":[`+strings.Join(parts, ",")+`]}`, "Content-Type", ociIndex)
 	}
 	s.expect(put(all), http.StatusRequestEntityTooLarge, sizeInvalid)
-	for range 5 {
+	for range 5 { // 32 times
 		one = append(one, one...)
 	}
 	s.expect(put(one), http.StatusCreated, "")
@@ -85,6 +92,7 @@ func TestPartsTogether(t *testing.T) {
 
 // A manifest that comes as a blob, to be named by an index, must not lead to what others have.
 func TestPartsOfOthers(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{Push: true, Auth: func(r *http.Request, repo string, a Action) error {
 		if repo == "docker.io/secret/x" {
 			return fmt.Errorf("not for you")

@@ -20,6 +20,7 @@ import (
 )
 
 func TestPullWithALibrary(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{})
 	img := randomImage(t)
 	h := s.put("alpine", img)
@@ -58,6 +59,7 @@ func TestPullWithALibrary(t *testing.T) {
 }
 
 func TestNamesOfSeveralHosts(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{Host: "here.example:5000"})
 	one, two, three := randomImage(t), randomImage(t), randomImage(t)
 	s.put("quay.io/a/b:1", one)
@@ -94,6 +96,7 @@ func TestNamesOfSeveralHosts(t *testing.T) {
 }
 
 func TestManifestAnswers(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{})
 	img := randomImage(t)
 	h := s.put("a/b:1", img)
@@ -162,6 +165,7 @@ func TestManifestAnswers(t *testing.T) {
 }
 
 func TestBlobRanges(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{})
 	img := randomImage(t)
 	s.put("a/b:1", img)
@@ -192,6 +196,7 @@ func TestBlobRanges(t *testing.T) {
 }
 
 func TestPaging(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{})
 	img := randomImage(t)
 	var want []string
@@ -240,6 +245,7 @@ func TestPaging(t *testing.T) {
 
 // A client that knows no indexes gets the image for this machine.
 func TestOldClients(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{})
 	x := indexForHere(t)
 	h := must[v1.Hash](t)(v1image.ImportIndex(t.Context(), s.s, x, "a/b:1", nil))
@@ -262,6 +268,7 @@ func TestOldClients(t *testing.T) {
 
 // Removing an image while it is being read does the reader no harm.
 func TestRemovedWhileRead(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{})
 	img := must[v1.Image](t)(random.Image(16<<20, 1))
 	s.put("a/b:1", img)

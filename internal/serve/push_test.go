@@ -26,6 +26,7 @@ import (
 )
 
 func TestPushWithALibrary(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{Push: true, Delete: true})
 	img := randomImage(t)
 	for _, ref := range []string{"a/b:1", "library/alpine", "docker.io/library/alpine:2"} {
@@ -72,6 +73,7 @@ func TestPushWithALibrary(t *testing.T) {
 
 // A push never changes what the name of another host stands for.
 func TestPushLeavesOtherHostsAlone(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{Push: true, Delete: true})
 	official, pushed := randomImage(t), randomImage(t)
 	h := s.put("alpine", official)
@@ -86,6 +88,7 @@ func TestPushLeavesOtherHostsAlone(t *testing.T) {
 }
 
 func TestPushByDigest(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{Push: true, Delete: true})
 	img := randomImage(t)
 	h := must[v1.Hash](t)(img.Digest())
@@ -109,6 +112,7 @@ func TestPushByDigest(t *testing.T) {
 }
 
 func TestPushUnpacks(t *testing.T) {
+	t.Parallel()
 	for _, unpack := range []bool{false, true} {
 		s := newServer(t, Options{Push: true, Unpack: unpack})
 		img := randomImage(t)
@@ -134,6 +138,7 @@ func TestPushUnpacks(t *testing.T) {
 
 // T39: layers that are each within their bounds must not fill the disk together.
 func TestPushUnpacksWithin(t *testing.T) {
+	t.Parallel()
 	if !layer.Supported {
 		t.Skip("needs to unpack layers (remedy: run on Linux)")
 	}
@@ -241,6 +246,7 @@ const (
 )
 
 func TestManifestsRefused(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{Push: true})
 	config := `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}}`
 	c := s.putBlob("a/b", config)
@@ -300,6 +306,7 @@ func TestManifestsRefused(t *testing.T) {
 }
 
 func TestReferrers(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{Push: true})
 	img := mutate.MediaType(randomImage(t), types.OCIManifestSchema1)
 	h := must[v1.Hash](t)(img.Digest())
@@ -328,6 +335,7 @@ func TestReferrers(t *testing.T) {
 }
 
 func TestConcurrentPushes(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{Push: true})
 	base := randomImage(t)
 	var wg sync.WaitGroup
@@ -359,6 +367,7 @@ func TestConcurrentPushes(t *testing.T) {
 }
 
 func TestAuth(t *testing.T) {
+	t.Parallel()
 	may := map[string]bool{}
 	o := Options{Push: true, Delete: true, Auth: func(r *http.Request, repo string, a Action) error {
 		user, _, _ := r.BasicAuth()

@@ -17,6 +17,12 @@ import (
 	"github.com/caisson-go/caisson/internal/store"
 )
 
+// maxPageBytes bounds a page of referrers: clients read no more of a document.
+const maxPageBytes = store.MaxDocument
+
+// around is more than what is around a list of referrers.
+const around = 1000
+
 // listReferrers lists the manifests of a repository whose subject is a digest; distribution specification, "Listing
 // Referrers". There being none is no error. As an answer has all annotations of all of them, it has no more than clients
 // read of a document, and a Link header to the next page.
@@ -75,8 +81,8 @@ func (h *Handler) referrers(repos []*repository, subject v1.Hash, kind, last str
 // referrersPage describes as many referrers as there is room for, and returns the rest. Of one that has too much to say
 // for a page of its own, only what it is is told.
 func (h *Handler) referrersPage(all []v1.Descriptor) (page []json.RawMessage, rest []v1.Descriptor, err error) {
-	left := store.MaxDocument - 1000 // for what is around the list
-	page = []json.RawMessage{}       // not null
+	left := h.page - around
+	page = []json.RawMessage{} // not null
 	for i, d := range all {
 		doc, err := h.document(d)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, store.ErrDigest) {
@@ -88,7 +94,7 @@ func (h *Handler) referrersPage(all []v1.Descriptor) (page []json.RawMessage, re
 		d.Size = int64(len(doc.raw))
 		d.ArtifactType, d.Annotations = artifactType(doc.manifest), doc.manifest.Annotations
 		b, err := plainJSON(d)
-		if err == nil && len(b) >= store.MaxDocument-1000 {
+		if err == nil && len(b) >= h.page-around {
 			d.ArtifactType, d.Annotations = "", nil
 			b, err = plainJSON(d)
 		}

@@ -15,7 +15,12 @@ import (
 
 // However much referrers have to say, an answer is no larger than a document, and all of them are listed.
 func TestReferrersPages(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, Options{Push: true})
+	if s.h.page != store.MaxDocument {
+		t.Errorf("a page has %d bytes", s.h.page)
+	}
+	s.h.page = 40_000
 	config := `{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`
 	c, subject := s.putBlob("a/b", config), digestOf(t, "subject")
 	about := func(kind, note string) string {
@@ -27,9 +32,9 @@ func TestReferrersPages(t *testing.T) {
 	}
 	var want []string
 	for i := range 5 {
-		want = append(want, about("x/a", fmt.Sprint(i)+strings.Repeat("<", 1<<20)))
+		want = append(want, about("x/a", fmt.Sprint(i)+strings.Repeat("<", 10_000)))
 	}
-	large := about("x/a", strings.Repeat("z", store.MaxDocument-600))
+	large := about("x/a", strings.Repeat("z", s.h.page-600))
 	want = append(want, large, about("x/a", "small"))
 	other := about("x/b", "small")
 	slices.Sort(want)
@@ -39,7 +44,7 @@ func TestReferrersPages(t *testing.T) {
 		pages := 0
 		for path := "/v2/a/b/referrers/" + subject + query; path != ""; pages++ {
 			r := s.expect(s.do("GET", path, ""), http.StatusOK, "")
-			if len(r.body) > store.MaxDocument || pages > 10 {
+			if len(r.body) > s.h.page || pages > 10 {
 				t.Fatalf("page %d has %d bytes", pages, len(r.body))
 			}
 			if query != "" && r.Header.Get("OCI-Filters-Applied") == "" {
