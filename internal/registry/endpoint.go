@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -34,7 +35,8 @@ type endpoint struct {
 	dialer *dialer
 	guard  *guard
 	http   http.Client
-	close  func() // its idle connections
+	plain  func() bool // the registry is known to speak plain HTTP
+	close  func()      // its idle connections
 }
 
 // newEndpoint connects to nobody yet. scopes are what a token for it must be good for.
@@ -43,6 +45,7 @@ func newEndpoint(host, repo string, mirror bool, scopes []string, o *Options) *e
 	e.guard, e.close = newGuard(o, e.dialer)
 	s := &schemes{next: e.guard, host: host, listed: contains(o.Insecure, host), turn: make(chan struct{}, 1)}
 	s.turn <- struct{}{}
+	e.plain = s.plain
 	a := &authorizer{next: s, host: host, plain: s.plain, resource: resource{host, repo}, scopes: scopes,
 		tokens: e.askToken, o: o, turn: make(chan struct{}, 1)}
 	a.turn <- struct{}{}
@@ -81,7 +84,7 @@ func (e *endpoint) do(ctx context.Context, r *http.Request, want ...int) (*http.
 	r.Header.Set("User-Agent", userAgent)
 	resp, err := e.http.Do(r.WithContext(ctx))
 	if err != nil {
-		return nil, redact(err)
+		return nil, e.asSent(redact(err))
 	}
 	for _, code := range want {
 		if resp.StatusCode == code {
@@ -89,6 +92,19 @@ func (e *endpoint) do(ctx context.Context, r *http.Request, want ...int) (*http.
 		}
 	}
 	return nil, statusError(resp)
+}
+
+// asSent puts the scheme into an error that the registry was in truth spoken to by.
+func (e *endpoint) asSent(err error) error {
+	var ue *url.Error
+	if !e.plain() || !errors.As(err, &ue) {
+		return err
+	}
+	if u, perr := url.Parse(ue.URL); perr == nil && u.Scheme == "https" && strings.EqualFold(u.Host, e.host) {
+		u.Scheme = "http"
+		ue.URL = u.String()
+	}
+	return err
 }
 
 // request is a request of the repository's API.

@@ -97,6 +97,8 @@ func explain(op, ref, host string, err error) error {
 		e.Hint = fmt.Sprintf("what %s has is damaged; push the image there again", host)
 	case errors.Is(err, ErrStalled):
 		e.Hint = fmt.Sprintf("pull again, and if it stays so, see whether %s or a proxy on the way is overloaded", host)
+	case errors.Is(err, ErrTooLarge) && (op == "list" || op == "search"):
+		e.Hint = fmt.Sprintf("see whether %s is a registry; its answer is larger, or has more pages, than any in use", host)
 	case errors.Is(err, ErrTooLarge):
 		e.Hint = "check the name; if the image is meant to be so large, leave out what is no program, and mount it"
 	}
