@@ -9,11 +9,11 @@ import (
 
 // An error shows the scheme that was spoken.
 func TestErrorsShowTheScheme(t *testing.T) {
-	f := newFake(t)
-	ref, _ := f.tag("repo", f.image("repo", layerOf("a", "1")))
 	for what, hook := range map[string]func(w http.ResponseWriter, r *http.Request){
 		"reset": abort, "403": status(403),
 	} {
+		f := newFake(t)
+		ref, _ := f.tag("repo", f.image("repo", layerOf("a", "1")))
 		f.hook = func(w http.ResponseWriter, r *http.Request) bool {
 			if !strings.Contains(r.URL.Path, "/blobs/") {
 				return false
