@@ -23,6 +23,7 @@ import (
 	"github.com/caisson-go/caisson/internal/layer"
 	"github.com/caisson-go/caisson/internal/registry"
 	"github.com/caisson-go/caisson/internal/store"
+	"github.com/caisson-go/caisson/internal/testneed"
 )
 
 func TestPushWithALibrary(t *testing.T) {
@@ -140,7 +141,7 @@ func TestPushUnpacks(t *testing.T) {
 func TestPushUnpacksWithin(t *testing.T) {
 	t.Parallel()
 	if !layer.Supported {
-		t.Skip("needs to unpack layers (remedy: run on Linux)")
+		testneed.Feature(t, "unpack", errors.ErrUnsupported, "run on Linux")
 	}
 	img := must[v1.Image](t)(random.Image(1000, 3)) // each 2.5 kB as a tar file
 	cfg := must[*v1.ConfigFile](t)(img.ConfigFile())
