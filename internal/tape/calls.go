@@ -176,7 +176,7 @@ var calls = [numCalls]call{
 	utimensat:         {"utimensat", 280, 88, "fspA"},
 	wait4:             {"wait4", 61, 260, "ipxp"},
 	write:             {"write", 1, 64, "fsi"},
-	pwrite64:          {"pwrite64", 18, 67, "fpii"},
+	pwrite64:          {"pwrite64", 18, 68, "fpii"},
 
 	landlock_add_rule:       {"landlock_add_rule", 445, 445, "fipx"},
 	landlock_create_ruleset: {"landlock_create_ruleset", 444, 444, "pix"},
