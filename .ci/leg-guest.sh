@@ -22,11 +22,11 @@ for meta in "${kernels[@]}"; do
 	fi
 	echo "$package"
 	tested=("${packages[@]}")
-	users=(-as root=root,userns,cgroupv2,feature:powercut)
+	users=(-as "root=root,userns,cgroupv2,feature:powercut")
 	if [ "$meta" = "${kernels[0]}" ]; then # power is cut on the newer one only: 25 cuts take more than a minute
 		mapfile -t tested < <(printf '%s\n' "${packages[@]}" | grep -v powercut)
 	else
-		users+=(-as user=unprivileged,userns)
+		users+=(-as "user=unprivileged,userns")
 	fi
 	(cd "$work" && apt-get download -q -o APT::Sandbox::User=root "$package")
 	dpkg-deb -x "$work/$package"_*.deb "$work/$package"
