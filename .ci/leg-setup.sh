@@ -9,7 +9,7 @@ packages=(
 	# other processors, other kernels
 	qemu-system-x86 qemu-user-static busybox-static
 	# what tests compare with, or need on the host
-	uidmap crun runc bubblewrap strace docker-registry skopeo umoci mmdebstrap iproute2 nftables
+	uidmap crun runc bubblewrap strace docker-registry skopeo umoci mmdebstrap xfsprogs iproute2 nftables
 )
 
 twice() { # a mirror may be in the middle of an update
