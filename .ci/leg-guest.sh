@@ -33,6 +33,6 @@ for meta in "${kernels[@]}"; do
 	(cd "$work" && apt-get download -q -o APT::Sandbox::User=root "$package")
 	dpkg-deb -x "$work/$package"_*.deb "$work/$package"
 	TMPDIR=$work "$work/guest" -kernel "$work/$package"/boot/vmlinuz-* -modules "$work/$package"/lib/modules/* \
-		-busybox /bin/busybox -timeout 8m -testflags "-test.short -test.skip=$skipped" \
+		-memory 3072 -busybox /bin/busybox -timeout 8m -testflags "-test.short -test.skip=$skipped" \
 		"${users[@]}" "${tested[@]}"
 done
