@@ -55,6 +55,9 @@ type PullOptions struct {
 // with pauses that grow, or as long as the registry asks for. What is here is not fetched again: with PullAlways
 // an image that has not changed costs one request.
 //
+// When it returns, the packed image is on the disk for good. The unpacked layers are written out by the kernel in its own
+// time; those that a power cut loses are unpacked again when a container starts.
+//
 // A layer of more than 64 GiB is refused, as are layers of more than 128 GiB together, or 256 GiB when they are
 // unpacked. An answer of which nothing comes for 30 seconds is given up, and so is one of less than 1 KiB a second
 // over a minute.

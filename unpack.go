@@ -9,7 +9,8 @@ import (
 )
 
 // unpacked is an image whose layers are there to be mounted. Those that have only been kept so far, of an image that
-// was loaded for another platform or pushed here, are unpacked now.
+// was loaded for another platform or pushed here, are unpacked now, and so are those that the disk did not have yet when
+// the machine was started anew. They are settled, so that the next restart does not cost the same again.
 func (e *Engine) unpacked(ctx context.Context, img *Image) (*Image, error) {
 	if img == nil || img.stored == nil || img.layers != nil || len(img.stored.Config.RootFS.DiffIDs) == 0 {
 		return img, nil
@@ -26,6 +27,9 @@ func (e *Engine) unpacked(ctx context.Context, img *Image) (*Image, error) {
 		if err := e.unpackLayer(ctx, s, d, img.stored.Config.RootFS.DiffIDs[i], budget); err != nil {
 			return nil, imageError("unpack", img.String(), err)
 		}
+	}
+	if err := s.Settle(ctx); err != nil {
+		return nil, imageError("unpack", img.String(), err)
 	}
 	return e.again(img)
 }

@@ -25,8 +25,10 @@ func (c *checker) unpacked() error {
 		switch {
 		case !isDir(c.root, "layers/"+name):
 			return nil // gone
+		case !ok && !there(c.root, "layers/"+name+settledRecord):
+			return nil // what a restart of the machine left of one that was not settled
 		case !ok:
-			return c.report(Problem{Kind: ProblemLayer, Object: h, What: "its record is damaged or missing", Pull: len(c.names[h]) > 0})
+			return c.report(Problem{Kind: ProblemLayer, Object: h, What: "it is not complete, or its record is damaged", Pull: len(c.names[h]) > 0})
 		}
 		return c.layer(h, r)
 	})

@@ -175,6 +175,12 @@ func verify(t testing.TB, s *Store, what string) (names []string) {
 // verifyPlain is verify where modes and times are those of the test: of the layers only the content is looked at.
 func verifyPlain(t testing.TB, s *Store, what string) (names []string) {
 	t.Helper()
+	return verifyWith(t, s, what, false)
+}
+
+// verifyWith is verifyPlain, and may be after a restart, when layers that were not settled are gone.
+func verifyWith(t testing.TB, s *Store, what string, restarted bool) (names []string) {
+	t.Helper()
 	for img, err := range s.Images() {
 		if err != nil {
 			t.Errorf("%s: %v", what, err)
@@ -183,7 +189,7 @@ func verifyPlain(t testing.TB, s *Store, what string) (names []string) {
 		if img.Ref != "" {
 			names = append(names, img.Ref)
 		}
-		if layer.Supported && img.Layers == nil && len(img.Config.RootFS.DiffIDs) > 0 {
+		if layer.Supported && !restarted && img.Layers == nil && len(img.Config.RootFS.DiffIDs) > 0 {
 			t.Errorf("%s: %s has a layer that is not unpacked", what, img.Ref)
 		}
 		for i, dir := range img.Layers {

@@ -26,6 +26,7 @@ type disk interface {
 	RemoveTree(name string) error // whatever there is; nothing is no error
 	SyncDir(name string) error    // fsync(2) of a file does not make its name durable
 	SyncAll(name string) error    // everything on the file system of that directory
+	Boot() string                 // which run of the kernel this is; "" if that is not known
 	Close() error
 }
 
@@ -41,7 +42,11 @@ type output interface {
 type rootDisk struct {
 	*os.Root
 	remove func(dir *os.File, name string) error
+	boot   func() string
 }
+
+// Boot is for this run of the kernel alone.
+func (r rootDisk) Boot() string { return r.boot() }
 
 // Create makes a file that must not be there yet.
 func (r rootDisk) Create(name string) (output, error) {

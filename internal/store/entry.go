@@ -73,7 +73,7 @@ func (s *Store) add(ctx context.Context, list []Addition, move bool) error {
 			return err
 		}
 	}
-	if err := settle(root); err != nil {
+	if err := root.SyncDir("blobs/sha256"); err != nil { // see tag
 		return err
 	}
 	return changeIndex(ctx, root, func(index *v1.IndexManifest) error {

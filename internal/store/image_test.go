@@ -278,3 +278,10 @@ func manyFiles(t testing.TB, n, size int) []byte {
 	}
 	return buf.Bytes()
 }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

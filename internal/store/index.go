@@ -99,7 +99,8 @@ func (s *Store) tag(ctx context.Context, ref string, desc v1.Descriptor) error {
 	if err := complete(root, desc); err != nil {
 		return err
 	}
-	if err := settle(root); err != nil {
+	// What was found to be there may be the work of another process that has not come to this yet.
+	if err := root.SyncDir("blobs/sha256"); err != nil {
 		return err
 	}
 	desc = slim(desc)
@@ -156,15 +157,6 @@ func complete(root disk, desc v1.Descriptor) error {
 		}
 	}
 	return nil
-}
-
-// settle makes the names of objects durable before an image is: what was found to be there may be the work of another
-// process that has not come to this yet.
-func settle(root disk) error {
-	if err := root.SyncDir("blobs/sha256"); err != nil {
-		return err
-	}
-	return root.SyncDir("layers")
 }
 
 // changeIndex replaces index.json by what change makes of it.

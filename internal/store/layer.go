@@ -16,9 +16,11 @@ import (
 	"github.com/caisson-go/caisson/internal/layer"
 )
 
-// record is layers/<diff id>/record.json. A layer without one is not complete.
+// record is layers/<diff id>/record.json, or unsettled.json beside it. A layer without one is not complete.
 type record struct {
 	DiffID    v1.Hash `json:"diffID"`
+	Boot      string  `json:"boot,omitempty"` // of an unsettled layer: the run of the kernel that made it
+	Made      string  `json:"made,omitempty"` // and what tells it from every other that has been in its place
 	UserXattr bool    `json:"userXattr,omitempty"`
 	Owners    string  `json:"owners"`
 	layer.Stats
@@ -61,6 +63,9 @@ func (s *Store) LayerStats(diffID v1.Hash) (layer.Stats, bool) {
 // PutLayer unpacks the tar stream that open yields, unless the layer is there. The stream is read to its end and must
 // have the digest diffID. Several callers, in this and other processes, wait for the first one to unpack.
 //
+// It does not wait until the layer is on the disk for good: until Settle a layer is there for this run of the kernel,
+// and has to be unpacked anew, from its blob, after a restart of the machine.
+//
 // Errors: *Error around *layer.Error, ErrDigest, ErrLayerOptions (it is there, unpacked with other options),
 // errors.ErrUnsupported (not on Linux, or not SHA-256), the error of open, ctx.Err(), the errno.
 func (s *Store) PutLayer(ctx context.Context, diffID v1.Hash, open func() (io.ReadCloser, error), o layer.Options) error {
@@ -99,6 +104,9 @@ func (s *Store) putLayer(ctx context.Context, diffID v1.Hash, open func() (io.Re
 	if err := unpack(ctx, st, diffID, open, o); err != nil {
 		return err
 	}
+	if err := remember(root, diffID); err != nil {
+		return err
+	}
 	return publish(st, diffID)
 }
 
@@ -120,17 +128,27 @@ const maxRecord = 8 << 20
 
 // readRecord reads the completion record of a layer, and reports whether the layer is there.
 func readRecord(root disk, diffID v1.Hash) (record, bool) {
-	f, err := root.Open("layers/" + diffID.Hex + "/record.json")
+	dir := "layers/" + diffID.Hex
+	r, err := readRecordAt(root, dir+settledRecord)
+	if errors.Is(err, fs.ErrNotExist) {
+		if r, err = readRecordAt(root, dir+unsettledRecord); err == nil && r.Boot != root.Boot() {
+			return record{}, false
+		}
+	}
+	return r, err == nil && r.DiffID == diffID && isDir(root, dir+"/fs")
+}
+
+func readRecordAt(root disk, name string) (record, error) {
+	f, err := root.Open(name)
 	if err != nil {
-		return record{}, false
+		return record{}, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxRecord))
 	if err != nil {
-		return record{}, false
+		return record{}, err
 	}
-	r, err := decodeRecord(b)
-	return r, err == nil && r.DiffID == diffID && isDir(root, "layers/"+diffID.Hex+"/fs")
+	return decodeRecord(b)
 }
 
 // encode makes a line of JSON with its digest, another JSON value, on a line behind it: nothing else would tell a record
@@ -154,7 +172,7 @@ func decodeRecord(b []byte) (record, error) {
 
 func sumOf(b []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(b)) }
 
-// unpack makes layer/fs and layer/record.json in the stage, and waits until both are on the disk.
+// unpack makes layer/fs and its record in the stage.
 func unpack(ctx context.Context, st *stage, diffID v1.Hash, open func() (io.ReadCloser, error), o layer.Options) error {
 	dst := st.path + "/layer/fs"
 	if err := st.root.MkdirAll(dst, 0o700); err != nil {
@@ -176,28 +194,15 @@ func unpack(ctx context.Context, st *stage, diffID v1.Hash, open func() (io.Read
 	if err != nil {
 		return err
 	}
-	// The record must not be on the disk before what it vouches for.
-	if err := st.root.SyncAll(st.path); err != nil {
-		return err
-	}
-	b, err := record{DiffID: diffID, UserXattr: o.UserXattr, Owners: owners(o), Stats: stats}.encode()
-	if err != nil {
-		return err
-	}
-	if err := writeSynced(st.root, st.path+"/layer/record.json", b); err != nil {
-		return err
-	}
-	return st.root.SyncDir(st.path + "/layer")
+	return st.vouch(record{DiffID: diffID, UserXattr: o.UserXattr, Owners: owners(o), Stats: stats})
 }
 
-// publish renames the layer into place. What is there without a record, and so is not a layer, makes way.
+// publish renames the layer into place. What is there without a record, or with that of another run of the kernel, and
+// so is not a layer, makes way.
 func publish(st *stage, diffID v1.Hash) error {
 	to := "layers/" + diffID.Hex
 	if err := st.root.Rename(to, st.path+"/broken"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := st.root.Rename(st.path+"/layer", to); err != nil {
-		return err
-	}
-	return st.root.SyncDir("layers")
+	return st.root.Rename(st.path+"/layer", to)
 }

@@ -151,25 +151,32 @@ func TestStoreLayerWaitEnds(t *testing.T) {
 func TestStoreLayerIncomplete(t *testing.T) {
 	s := open(t)
 	l := tarOf(t, "file", "content")
-	d := put(t, s, "name", l)
 	dir := filepath.Dir(s.LayerDir(digest(l)))
-	for _, damage := range []func() error{
-		func() error { return os.Remove(filepath.Join(dir, "record.json")) },
-		func() error { return os.Truncate(filepath.Join(dir, "record.json"), 5) },
-		func() error { return os.RemoveAll(dir) },
-		func() error { return os.RemoveAll(filepath.Join(dir, "fs")) },
-	} {
-		if err := damage(); err != nil {
-			t.Fatal(err)
+	for _, record := range []string{"record.json", "unsettled.json"} {
+		whole := func() string {
+			d := put(t, s, "name", l)
+			if record == "record.json" {
+				must(t, s.Settle(t.Context()))
+			}
+			if _, err := s.Resolve("name"); err != nil {
+				t.Errorf("%s: after pulling again: %v", record, err)
+			}
+			return d.Digest.String()
 		}
-		_, err := s.Resolve(d.Digest.String())
-		if !errors.Is(err, ErrIncomplete) || !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("Resolve: %v", err)
+		for _, damage := range []func() error{
+			func() error { return os.Remove(filepath.Join(dir, record)) },
+			func() error { return os.Truncate(filepath.Join(dir, record), 5) },
+			func() error { return os.RemoveAll(dir) },
+			func() error { return os.RemoveAll(filepath.Join(dir, "fs")) },
+		} {
+			d := whole()
+			must(t, damage())
+			_, err := s.Resolve(d)
+			if !errors.Is(err, ErrIncomplete) || !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s: Resolve: %v", record, err)
+			}
 		}
-		put(t, s, "name", l)
-		if _, err := s.Resolve("name"); err != nil {
-			t.Errorf("after pulling again: %v", err)
-		}
+		must(t, os.RemoveAll(dir))
 	}
 }
 

@@ -24,8 +24,8 @@ func place(ctx context.Context, root disk, staged string, h v1.Hash, whole func(
 		if err != nil {
 			return err
 		}
-		if placed {
-			return root.SyncDir("blobs/sha256")
+		if placed { // its name is synced before an image's is given: see tag
+			return nil
 		}
 		kept, err := keepWhole(ctx, root, h, whole)
 		if kept || err != nil {

@@ -89,8 +89,8 @@ func (p *replay) crash(m *modelFS, what string, chosen func(int) bool) {
 	dir := filepath.Join(p.base, "crashed")
 	defer os.RemoveAll(dir)
 	m.crash(dir, chosen, p.random)
-	s := withoutSync(openAt(p.t, dir))
-	got := verifyPlain(p.t, s, what)
+	s := withoutSync(restarted(p.t, dir))
+	got := verifyWith(p.t, s, what, true)
 	for name, there := range p.promised {
 		if slices.Contains(got, name) != there {
 			p.t.Errorf("%s: %s is there: %v; promised: %v", what, name, !there, there)
@@ -102,8 +102,18 @@ func (p *replay) crash(m *modelFS, what string, chosen func(int) bool) {
 	if _, err := tryPut(p.t.Context(), s, "after:1", tarOf(p.t, "shared", "1"), tarOf(p.t, "after", "1")); err != nil {
 		p.t.Errorf("%s: writing afterwards: %v", what, err)
 	}
-	verifyPlain(p.t, s, what)
+	verifyWith(p.t, s, what, true)
 	clean(p.t, s, what)
+}
+
+// restarted opens a store after a restart of the machine.
+func restarted(t testing.TB, dir string) *Store {
+	t.Helper()
+	s, err := OpenWith(dir, Options{Boot: "the next"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // replaySteps is a life of a store.

@@ -71,6 +71,7 @@ func (s *Store) begin(ctx context.Context) error {
 		return err
 	}
 	l.users, l.stage, l.list, l.torn, l.noted = 1, st, list, false, map[v1.Hash]bool{}
+	settleOld(ctx, root)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"strings"
 	"syscall"
 
@@ -97,18 +98,26 @@ func replaceFile(ctx context.Context, root disk, name string, content []byte) er
 	if err := root.Rename(staged, name); err != nil {
 		return err
 	}
-	return root.SyncDir(".")
+	return root.SyncDir(path.Dir(name))
+}
+
+// writeFile writes a new file.
+func writeFile(root disk, name string, content []byte) error {
+	return writeThen(root, name, content, func(output) error { return nil })
 }
 
 // writeSynced writes a new file and waits until it is on the disk.
 func writeSynced(root disk, name string, content []byte) error {
+	return writeThen(root, name, content, output.Sync)
+}
+
+func writeThen(root disk, name string, content []byte, then func(output) error) error {
 	f, err := root.Create(name)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
+	if _, err = f.Write(content); err == nil {
+		err = then(f)
 	}
 	return errors.Join(err, f.Close())
 }

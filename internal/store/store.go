@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -41,6 +42,9 @@ type Options struct {
 	// Holds tells whether something that the store does not know of stands on an image, by the digest of its manifest,
 	// which is then in use. It is asked while nobody else writes. Nil: nothing does.
 	Holds func(manifest v1.Hash) bool
+
+	// Boot tells one run of the kernel from every other. Empty: this machine's; proc_sys_kernel(5), "random".
+	Boot string
 }
 
 // OpenWith is Open with options.
@@ -55,13 +59,17 @@ func OpenWith(dir string, o Options) (*Store, error) {
 	if o.RemoveAll == nil {
 		o.RemoveAll = layer.RemoveAll
 	}
+	boot := sync.OnceValue(sys.BootID)
+	if o.Boot != "" {
+		boot = func() string { return o.Boot }
+	}
 	s := &Store{dir: abs, holds: o.Holds, ready: make(chan bool, 1)}
 	s.open = func() (disk, error) {
 		root, err := openDir(abs)
 		if err != nil {
 			return nil, err
 		}
-		return rootDisk{root, o.RemoveAll}, nil
+		return rootDisk{root, o.RemoveAll, boot}, nil
 	}
 	s.ready <- false
 	return s, nil
@@ -133,7 +141,7 @@ func (s *Store) prepare(ctx context.Context, root disk) error {
 		return nil
 	}
 	ready = false
-	for _, d := range []string{"blobs/sha256", "layers", "staging", "locks"} {
+	for _, d := range []string{"blobs/sha256", "layers", "unsettled", "staging", "locks"} {
 		if err := root.MkdirAll(d, 0o700); err != nil {
 			return err
 		}

@@ -25,9 +25,9 @@ type seen struct {
 }
 
 // look reads everything in a store and compares it with its digests, and file by file with the layers' archives.
-func look(ctx context.Context, dir string) *seen {
+func look(ctx context.Context, dir, boot string) *seen {
 	v := &seen{names: map[string]string{}}
-	s, err := store.Open(dir)
+	s, err := store.OpenWith(dir, store.Options{Boot: boot})
 	if err != nil {
 		v.damage("open", err)
 		return v
@@ -51,7 +51,7 @@ func look(ctx context.Context, dir string) *seen {
 		} else {
 			name = d.Digest.String()
 		}
-		img, err := s.Resolve(name)
+		img, err := whole(ctx, s, name)
 		if err != nil {
 			v.damage("Resolve", err)
 			continue
@@ -67,6 +67,31 @@ func look(ctx context.Context, dir string) *seen {
 		}
 	}
 	return v
+}
+
+// whole is an image with its layers. Those that were not settled have to be unpacked anew from their blobs.
+func whole(ctx context.Context, s *store.Store, name string) (store.Image, error) {
+	img, err := s.Resolve(name)
+	if !errors.Is(err, store.ErrIncomplete) {
+		return img, err
+	}
+	if img, err = s.Find(name, nil); err != nil {
+		return img, err
+	}
+	for i, h := range img.Config.RootFS.DiffIDs {
+		d := img.Manifest.Layers[i]
+		err := s.PutLayer(ctx, h, func() (io.ReadCloser, error) {
+			blob, err := s.Blob(d.Digest)
+			if err != nil {
+				return nil, err
+			}
+			return registry.Decompress(d.MediaType, blob)
+		}, layer.Defaults())
+		if err != nil {
+			return img, err
+		}
+	}
+	return s.Resolve(name)
 }
 
 func (v *seen) damage(what string, err error) {

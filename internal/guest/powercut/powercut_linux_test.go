@@ -151,7 +151,7 @@ func (b *bench) round(number int) {
 	// Without an order between data and metadata, and with more commits of the journal, more can go wrong.
 	options := []string{"", "data=writeback", "commit=1"}[number%3]
 	offers := b.source.shuffle(r)
-	b.powered(options, func() { b.write(r, order{b.dir(), r.Uint64(), b.forget, offers}) })
+	b.powered(options, func() { b.write(r, order{b.dir(), fmt.Sprint(number), r.Uint64(), b.forget, offers}) })
 	replay, _, err := b.dev.journal()
 	b.must(err)
 	if !replay {
@@ -160,7 +160,7 @@ func (b *bench) round(number int) {
 	b.promised += len(b.p.is)
 	b.doubted += len(b.p.may)
 	b.powered("", func() {
-		b.found = look(b.t.Context(), b.dir())
+		b.found = look(b.t.Context(), b.dir(), fmt.Sprint("after ", number))
 		b.files += b.found.files
 	})
 	if _, damaged, err := b.dev.journal(); err != nil || damaged {

@@ -28,6 +28,7 @@ const orderEnv = "CAISSON_TEST_POWER"
 // order is what a writer is to do.
 type order struct {
 	Dir    string
+	Boot   string // the machine is started anew after each cut
 	Seed   uint64
 	Forget bool // does not wait for the disk
 	Offers []offer
@@ -48,7 +49,7 @@ func TestPowerCutWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s, err := store.Open(o.Dir)
+	s, err := store.OpenWith(o.Dir, store.Options{Boot: o.Boot})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func (w *writer) forever() {
 
 func (w *writer) step(ctx context.Context) error {
 	any := w.names[w.r.IntN(len(w.names))]
-	switch w.r.IntN(9) {
+	switch w.r.IntN(10) {
 	case 0, 1, 2:
 		o := w.offers[w.r.IntN(len(w.offers))]
 		return say(o.Ref, o.Digest, func() error {
@@ -110,6 +111,8 @@ func (w *writer) step(ctx context.Context) error {
 		})
 	case 7:
 		return say(any, "-", func() error { return unless(w.s.Untag(ctx, any), fs.ErrNotExist) })
+	case 8:
+		return w.s.Settle(ctx)
 	}
 	_, err := w.s.Prune(ctx, store.PruneOptions{})
 	return err

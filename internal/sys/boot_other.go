@@ -1,0 +1,6 @@
+//go:build !linux
+
+package sys
+
+// BootID is not known here.
+func BootID() string { return "" }
