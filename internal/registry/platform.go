@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/caisson-go/caisson/internal/store"
 )
 
 // choose picks the image of an index for a platform: the first with the same variant, or else, if no variant is asked
@@ -25,7 +27,7 @@ func choose(index *v1.IndexManifest, want v1.Platform) (v1.Descriptor, error) {
 			if exact {
 				there = append(there, d.Platform.String())
 			}
-			if runsOn(*d.Platform, want, exact) {
+			if store.RunsOn(*d.Platform, want, exact) {
 				return d, nil
 			}
 		}
@@ -34,31 +36,6 @@ func choose(index *v1.IndexManifest, want v1.Platform) (v1.Descriptor, error) {
 		there = append(there[:10], "...")
 	}
 	return v1.Descriptor{}, fmt.Errorf("%w: there is none for %s, only for %.500q", ErrPlatform, want, strings.Join(there, ", "))
-}
-
-// runsOn reports whether an image for one platform runs on another.
-func runsOn(have, want v1.Platform, exact bool) bool {
-	if have.OS != want.OS || have.Architecture != want.Architecture {
-		return false
-	}
-	if exact || want.Variant != "" {
-		return variant(have) == variant(want)
-	}
-	// amd64/v2 and later need newer processors; every arm64 machine runs the variants there are.
-	return have.Architecture != "amd64"
-}
-
-// variant names the lowest variant of an architecture, which is mostly left unsaid.
-func variant(p v1.Platform) string {
-	switch {
-	case p.Variant != "":
-		return p.Variant
-	case p.Architecture == "amd64":
-		return "v1"
-	case p.Architecture == "arm64":
-		return "v8"
-	}
-	return ""
 }
 
 // fits checks the platform that an image's own configuration names. An image that names none runs anywhere.
@@ -70,7 +47,7 @@ func fits(c *v1.ConfigFile, want v1.Platform) error {
 	if have.Architecture == "" {
 		have.Architecture = want.Architecture
 	}
-	if have.OS != want.OS || have.Architecture != want.Architecture || want.Variant != "" && variant(have) != variant(want) {
+	if have.OS != want.OS || have.Architecture != want.Architecture || want.Variant != "" && store.Variant(have) != store.Variant(want) {
 		return fmt.Errorf("%w: it is for %.100q, not %s", ErrPlatform, have.String(), want)
 	}
 	return nil

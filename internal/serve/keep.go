@@ -8,7 +8,6 @@ import (
 	"github.com/caisson-go/caisson/internal/layer"
 	"github.com/caisson-go/caisson/internal/registry"
 	"github.com/caisson-go/caisson/internal/store"
-	"github.com/caisson-go/caisson/internal/v1image"
 )
 
 // keep stores the document and names it.
@@ -56,7 +55,7 @@ func (p *pushed) untagParts(ctx context.Context) error {
 
 // unpack unpacks the layers if that is asked for.
 func (p *pushed) unpack(ctx context.Context, to route) error {
-	if !p.h.o.Unpack || !layer.Supported || to.tag == "" || p.desc.Platform != nil && !v1image.RunsHere(p.desc.Platform) {
+	if !p.h.o.Unpack || !layer.Supported || to.tag == "" || p.desc.Platform != nil && !store.RunsHere(p.desc.Platform) {
 		return nil
 	}
 	budget := p.h.budget(p.doc.manifest.Layers)

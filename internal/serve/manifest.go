@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"mime"
 	"net/http"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -71,7 +70,7 @@ func (h *Handler) forOldClient(r *http.Request, d v1.Descriptor, doc document) (
 		return d, doc
 	}
 	for _, m := range doc.index.Manifests {
-		if m.Platform == nil || m.Platform.OS != "linux" || m.Platform.Architecture != runtime.GOARCH || !m.MediaType.IsImage() {
+		if !store.RunsHere(m.Platform) || !m.MediaType.IsImage() {
 			continue
 		}
 		if inner, err := h.document(m); err == nil {

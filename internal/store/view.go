@@ -93,7 +93,7 @@ func (v *view) choose(entry v1.Descriptor, want *v1.Platform) (v1.Descriptor, er
 			if exact && here {
 				there = append(there, p.String())
 			}
-			switch fits := runsOn(*p, *want, exact); {
+			switch fits := RunsOn(*p, *want, exact); {
 			case fits && here:
 				return d, nil
 			case fits:
@@ -128,31 +128,6 @@ func (v *view) platform(d v1.Descriptor) *v1.Platform {
 		p.Architecture = runtime.GOARCH
 	}
 	return &p
-}
-
-// runsOn reports whether an image for one platform runs on another.
-func runsOn(have, want v1.Platform, exact bool) bool {
-	if have.OS != want.OS || have.Architecture != want.Architecture {
-		return false
-	}
-	if exact || want.Variant != "" {
-		return variant(have) == variant(want)
-	}
-	// amd64/v2 and later need newer processors; every arm64 machine runs the variants there are.
-	return have.Architecture != "amd64"
-}
-
-// variant names the lowest variant of an architecture, which is mostly left unsaid.
-func variant(p v1.Platform) string {
-	switch {
-	case p.Variant != "":
-		return p.Variant
-	case p.Architecture == "amd64":
-		return "v1"
-	case p.Architecture == "arm64":
-		return "v8"
-	}
-	return ""
 }
 
 // held reports an image that must stay: somebody uses it, or something stands on it.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"runtime"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -79,14 +78,9 @@ func (in *importer) member(ctx context.Context, x v1.ImageIndex, d v1.Descriptor
 		if err != nil {
 			return v1.Descriptor{}, err
 		}
-		return in.image(ctx, img, RunsHere(d.Platform))
+		return in.image(ctx, img, store.RunsHere(d.Platform))
 	}
 	return v1.Descriptor{}, fmt.Errorf("%w %.100q", registry.ErrMediaType, d.MediaType)
-}
-
-// RunsHere reports whether an image for the platform is one to unpack on this machine.
-func RunsHere(p *v1.Platform) bool {
-	return p != nil && p.OS == "linux" && p.Architecture == runtime.GOARCH
 }
 
 // describable is what a v1.Image and a v1.ImageIndex say of themselves.
