@@ -1,13 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"strings"
 )
 
 // memory measures what a live container costs the program that holds it, and what processes of ours there are beside.
@@ -33,10 +32,7 @@ func (b *bench) memory() (err error) {
 	if err != nil {
 		return err
 	}
-	ours, weight, err := w.beside(pids)
-	if err != nil {
-		return err
-	}
+	ours, weight := w.beside(pids)
 	if _, err := w.ask("drop"); err != nil {
 		return err
 	}
@@ -69,55 +65,16 @@ func (w *worker) weigh() (weight, error) {
 	return weight{pss, n[0], n[1], int64(len(files))}, err
 }
 
-// proportional is the resident memory of a process, of what is shared its part; proc(5), smaps_rollup.
-func proportional(pid int) (int64, error) {
-	f, err := os.Open(filepath.Join("/proc", strconv.Itoa(pid), "smaps_rollup"))
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = f.Close() }()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if rest, ok := strings.CutPrefix(lines.Text(), "Pss:"); ok {
-			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(rest, "kB")), 10, 64)
-			return kib << 10, err
-		}
-	}
-	return 0, errors.Join(lines.Err(), errors.New("smaps_rollup: no line Pss"))
-}
-
 // beside counts and weighs the children of the worker that are not the containers' programs.
-func (w *worker) beside(containers []int64) (count int, pss int64, err error) {
-	known := map[int]bool{}
-	for _, pid := range containers {
-		known[int(pid)] = true
-	}
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return 0, 0, err
-	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || known[pid] || !w.ours(pid) {
+func (w *worker) beside(containers []int64) (count int, pss int64) {
+	for _, pid := range children(w.cmd.Process.Pid) {
+		if slices.Contains(containers, int64(pid)) {
 			continue
 		}
-		n, err := proportional(pid)
-		if err == nil {
+		if n, err := proportional(pid); err == nil { // it may have ended meanwhile
 			count++
 			pss += n
 		}
 	}
-	return count, pss, nil
-}
-
-// ours tells whether a process is a child of the worker.
-func (w *worker) ours(pid int) bool {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	if err != nil {
-		return false
-	}
-	// Behind the name, which may hold anything: state and parent; proc(5).
-	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " ")
-	f := strings.Fields(rest)
-	return len(f) > 1 && f[1] == strconv.Itoa(w.cmd.Process.Pid)
+	return count, pss
 }
