@@ -68,11 +68,11 @@ func identityOfProcess(pid int) string {
 	if n := f[threads-1]; (f[state-1] == "Z" || f[state-1] == "X") && (n == "0" || n == "1") {
 		return ""
 	}
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
+	boot := bootID()
+	if boot == "" {
 		return ""
 	}
-	return f[started-1] + "-" + strings.TrimSpace(string(boot))
+	return f[started-1] + "-" + boot
 }
 
 // statOf are the fields of a process's stat file; proc_pid_stat(5). The second is a name in parentheses, which

@@ -120,7 +120,7 @@ func readSnapshot(dir *os.File, id string) (*snapshotRecord, error) {
 	return &r, nil
 }
 
-// bootID tells one run of the machine from the next; random(4).
+// bootID tells one run of the machine from the next; random(4). It is empty where /proc is not there.
 func bootID() string {
 	b, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(b))
