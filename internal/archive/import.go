@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"runtime"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -51,7 +50,7 @@ func (o ImportOptions) withDefaults() ImportOptions {
 		o.Created = time.Unix(0, 0)
 	}
 	if o.Platform == nil {
-		o.Platform = &v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
+		o.Platform = store.Here()
 	}
 	if o.Layer == nil {
 		d := layer.Defaults()

@@ -3,7 +3,6 @@ package archive
 import (
 	"context"
 	"io"
-	"runtime"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -45,7 +44,7 @@ type LoadOptions struct {
 
 func (o LoadOptions) withDefaults() LoadOptions {
 	if o.Platform == nil {
-		o.Platform = &v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
+		o.Platform = store.Here()
 	}
 	if o.Layer == nil {
 		d := layer.Defaults()

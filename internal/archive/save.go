@@ -3,7 +3,6 @@ package archive
 import (
 	"context"
 	"io"
-	"runtime"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -49,7 +48,7 @@ func Save(ctx context.Context, w io.Writer, s *store.Store, names []string, o Sa
 
 func save(ctx context.Context, s *store.Store, names []string, o SaveOptions, open func() sink) error {
 	if o.Platform == nil {
-		o.Platform = &v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
+		o.Platform = store.Here()
 	}
 	items, err := find(s, names)
 	if err != nil {

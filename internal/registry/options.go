@@ -3,13 +3,13 @@ package registry
 import (
 	"net/http"
 	"net/netip"
-	"runtime"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/caisson-go/caisson/internal/layer"
+	"github.com/caisson-go/caisson/internal/store"
 )
 
 // Policy says when the registry is asked.
@@ -97,7 +97,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.Platform == nil {
-		o.Platform = &v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
+		o.Platform = store.Here()
 	}
 	if o.Keychain == nil {
 		o.Keychain = authn.DefaultKeychain

@@ -34,6 +34,9 @@ func Variant(p v1.Platform) string {
 	return ""
 }
 
+// Here is Linux on the architecture of this program, without a variant.
+func Here() *v1.Platform { return &v1.Platform{OS: "linux", Architecture: runtime.GOARCH} }
+
 // RunsHere reports whether a platform is Linux on the architecture of this program, whichever the variant. Nil, of an
 // image that says nothing, is not.
 func RunsHere(p *v1.Platform) bool {

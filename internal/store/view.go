@@ -76,7 +76,7 @@ func (v *view) choose(entry v1.Descriptor, want *v1.Platform) (v1.Descriptor, er
 		return entry, err
 	}
 	if want == nil {
-		want = &v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
+		want = Here()
 	}
 	var there []string
 	missing := false
