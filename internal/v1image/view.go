@@ -7,7 +7,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/caisson-go/caisson/internal/store"
 )
@@ -26,16 +25,12 @@ func View(s *store.Store, digest v1.Hash) (v1.Image, error) {
 }
 
 func view(s *store.Store, digest v1.Hash) (*image, error) {
-	raw, err := s.Document(digest)
+	doc, err := read(s, digest)
 	if err != nil {
 		return nil, err
 	}
-	mt, err := MediaType(raw)
-	if err != nil {
-		return nil, err
-	}
-	img := &image{s: s, digest: digest, raw: raw, mt: mt}
-	if img.m, err = store.DecodeManifest(raw, mt); err != nil {
+	img := &image{stored: doc}
+	if img.m, err = store.DecodeManifest(doc.raw, doc.mt); err != nil {
 		return nil, err
 	}
 	if img.rawConfig, err = s.Document(img.m.Config.Digest); err != nil {
@@ -52,23 +47,15 @@ func view(s *store.Store, digest v1.Hash) (*image, error) {
 
 // image is a stored image as a v1.Image.
 type image struct {
-	s              *store.Store
-	digest         v1.Hash
-	raw, rawConfig []byte
-	mt             types.MediaType
-	m              *v1.Manifest
-	c              *v1.ConfigFile
-	layers         []v1.Layer
+	stored
+	m         *v1.Manifest
+	rawConfig []byte
+	c         *v1.ConfigFile
+	layers    []v1.Layer
 }
 
 // Layers are the layers, bottom to top.
 func (i *image) Layers() ([]v1.Layer, error) { return slices.Clone(i.layers), nil }
-
-// MediaType is that of the manifest.
-func (i *image) MediaType() (types.MediaType, error) { return i.mt, nil }
-
-// Size is that of the manifest.
-func (i *image) Size() (int64, error) { return int64(len(i.raw)), nil }
 
 // ConfigName is the digest of the configuration.
 func (i *image) ConfigName() (v1.Hash, error) { return i.m.Config.Digest, nil }
@@ -79,14 +66,8 @@ func (i *image) ConfigFile() (*v1.ConfigFile, error) { return i.c.DeepCopy(), ni
 // RawConfigFile is the configuration as it is stored.
 func (i *image) RawConfigFile() ([]byte, error) { return slices.Clone(i.rawConfig), nil }
 
-// Digest is that of the manifest.
-func (i *image) Digest() (v1.Hash, error) { return i.digest, nil }
-
 // Manifest is the manifest.
 func (i *image) Manifest() (*v1.Manifest, error) { return i.m.DeepCopy(), nil }
-
-// RawManifest is the manifest as it is stored.
-func (i *image) RawManifest() ([]byte, error) { return slices.Clone(i.raw), nil }
 
 // LayerByDigest finds a layer, or the configuration as one.
 func (i *image) LayerByDigest(h v1.Hash) (v1.Layer, error) {

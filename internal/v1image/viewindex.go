@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/caisson-go/caisson/internal/store"
 )
@@ -24,44 +23,25 @@ func ViewIndex(s *store.Store, digest v1.Hash) (v1.ImageIndex, error) {
 }
 
 func viewIndex(s *store.Store, digest v1.Hash) (*index, error) {
-	raw, err := s.Document(digest)
+	doc, err := read(s, digest)
 	if err != nil {
 		return nil, err
 	}
-	mt, err := MediaType(raw)
+	m, err := store.DecodeIndex(doc.raw, doc.mt)
 	if err != nil {
 		return nil, err
 	}
-	m, err := store.DecodeIndex(raw, mt)
-	if err != nil {
-		return nil, err
-	}
-	return &index{s, digest, raw, mt, m}, nil
+	return &index{doc, m}, nil
 }
 
 // index is a stored index as a v1.ImageIndex.
 type index struct {
-	s      *store.Store
-	digest v1.Hash
-	raw    []byte
-	mt     types.MediaType
-	m      *v1.IndexManifest
+	stored
+	m *v1.IndexManifest
 }
-
-// MediaType is that of the index.
-func (x *index) MediaType() (types.MediaType, error) { return x.mt, nil }
-
-// Digest is that of the index.
-func (x *index) Digest() (v1.Hash, error) { return x.digest, nil }
-
-// Size is that of the index.
-func (x *index) Size() (int64, error) { return int64(len(x.raw)), nil }
 
 // IndexManifest is the index.
 func (x *index) IndexManifest() (*v1.IndexManifest, error) { return x.m.DeepCopy(), nil }
-
-// RawManifest is the index as it is stored.
-func (x *index) RawManifest() ([]byte, error) { return slices.Clone(x.raw), nil }
 
 // Image is one of its images.
 func (x *index) Image(h v1.Hash) (v1.Image, error) {
