@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"runtime"
 	"strings"
 	"time"
@@ -71,11 +70,8 @@ func (n *newImage) change(instructions []string) error {
 // keep stores the image, its layers unpacked, and gives it a name, if there is one.
 func (n *newImage) keep(ctx context.Context, e *Engine, name string, now time.Time) (*Image, error) {
 	n.config.Created = v1.Time{Time: now}
-	budget := registry.BudgetFor(n.manifest.Layers)
-	for i, d := range n.manifest.Layers {
-		if err := e.unpackLayer(ctx, n.store, d, n.config.RootFS.DiffIDs[i], budget); err != nil {
-			return nil, err
-		}
+	if err := e.unpackLayers(ctx, n.store, &n.manifest, &n.config); err != nil {
+		return nil, err
 	}
 	config := types.OCIConfigJSON
 	if n.docker() {
@@ -116,22 +112,6 @@ func (n *newImage) document(ctx context.Context, mt types.MediaType, content any
 		return v1.Descriptor{}, err
 	}
 	return v1.Descriptor{MediaType: mt, Digest: h, Size: size}, n.store.PutBlob(ctx, h, size, bytes.NewReader(b))
-}
-
-// unpackLayer unpacks a layer that the store has packed, unless that has been done.
-func (e *Engine) unpackLayer(ctx context.Context, s *store.Store, d v1.Descriptor, diffID v1.Hash, b *registry.Budget) error {
-	open := func() (io.ReadCloser, error) {
-		blob, err := s.Blob(d.Digest)
-		if err != nil {
-			return nil, err
-		}
-		layer, err := registry.Decompress(d.MediaType, blob)
-		if err != nil {
-			return nil, err
-		}
-		return b.Bound(layer), nil
-	}
-	return s.PutLayer(ctx, diffID, open, e.layerOptions())
 }
 
 // fullName is the full form of a reference; an empty one stays so.
