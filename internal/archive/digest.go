@@ -9,22 +9,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/caisson-go/caisson/internal/flow"
 	"github.com/caisson-go/caisson/internal/store"
 )
-
-// ctxReader stops reading when ctx ends.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-// Read reads unless the context has ended.
-func (c *ctxReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
-}
 
 // hashed is a reader that knows the digest of what was read.
 type hashed struct {
@@ -34,7 +21,7 @@ type hashed struct {
 }
 
 func newHashed(ctx context.Context, r io.Reader) *hashed {
-	return &hashed{r: &ctxReader{ctx, r}, sum: sha256.New()}
+	return &hashed{r: flow.While(ctx, r), sum: sha256.New()}
 }
 
 // Read reads and hashes.

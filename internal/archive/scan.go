@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/caisson-go/caisson/internal/flow"
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -65,7 +66,7 @@ type scan struct {
 func read(ctx context.Context, r io.Reader, in *store.Intake, l Limits) (*scan, error) {
 	s := &scan{ctx: ctx, in: in, left: l.withDefaults(), seen: map[string]bool{}, files: map[string]file{},
 		links: map[string]string{}, docs: map[string][]byte{}}
-	u, _, err := unpackAny(&ctxReader{ctx, r})
+	u, _, err := unpackAny(flow.While(ctx, r))
 	if err != nil {
 		return nil, err
 	}

@@ -3,4 +3,6 @@
 //
 // A source is read by one goroutine into chunks. The readers share the chunks; none is copied on the way, and each is
 // used again once the slowest reader is done with it.
+//
+// Every stage ends with its context; While does that for one that needs no goroutine.
 package flow

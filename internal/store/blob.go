@@ -11,6 +11,8 @@ import (
 	"os"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/caisson-go/caisson/internal/flow"
 )
 
 // PutBlob stores what r yields under its digest. Content of another digest or size is refused, and no more than size+1
@@ -23,7 +25,7 @@ func (s *Store) PutBlob(ctx context.Context, want v1.Hash, size int64, r io.Read
 
 func (s *Store) putBlob(ctx context.Context, want v1.Hash, size int64, r io.Reader) error {
 	_, err := s.addBlob(ctx, want, size, func(root disk, staged string) error {
-		return writeVerified(root, staged, want, size, io.LimitReader(&ctxReader{ctx, r}, size+1), func(error) {})
+		return writeVerified(root, staged, want, size, io.LimitReader(flow.While(ctx, r), size+1), func(error) {})
 	})
 	return err
 }
@@ -206,17 +208,3 @@ func checkHash(h v1.Hash) error {
 }
 
 func matches(sum hash.Hash, want v1.Hash) bool { return hex.EncodeToString(sum.Sum(nil)) == want.Hex }
-
-// ctxReader stops reading when ctx ends.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-// Read reads unless the context has ended.
-func (c *ctxReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
-}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -279,13 +278,10 @@ func (c *checker) blobs() error {
 			return err
 		}
 		defer f.Close()
-		sum := sha256.New()
-		if _, err := io.Copy(sum, &ctxReader{c.ctx, f}); err != nil {
+		whole, err := ofDigest(c.ctx, h)(f)
+		if err != nil || whole {
 			return err
 		}
-		if !matches(sum, h) {
-			return c.report(Problem{Kind: ProblemBlob, Object: h, What: ErrDigest.Error(), Pull: len(c.names[h]) > 0})
-		}
-		return nil
+		return c.report(Problem{Kind: ProblemBlob, Object: h, What: ErrDigest.Error(), Pull: len(c.names[h]) > 0})
 	})
 }

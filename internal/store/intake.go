@@ -9,6 +9,8 @@ import (
 	"io/fs"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/caisson-go/caisson/internal/flow"
 )
 
 // Intake takes blobs in whose digests are known only when they have come, as those of an archive are. They stay in
@@ -36,7 +38,7 @@ func (s *Store) NewIntake(ctx context.Context) (*Intake, error) {
 
 // Take reads r to its end, and returns the digest and the size in bytes of what it had. The same content is kept once.
 func (in *Intake) Take(ctx context.Context, r io.Reader) (v1.Hash, int64, error) {
-	h, n, err := in.take(&ctxReader{ctx, r})
+	h, n, err := in.take(flow.While(ctx, r))
 	return h, n, wrap("intake", "", err)
 }
 

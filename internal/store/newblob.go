@@ -8,6 +8,8 @@ import (
 	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/caisson-go/caisson/internal/flow"
 )
 
 // PutNewBlob stores what r yields, read to its end, and returns the digest and size that it turns out to have: content
@@ -34,7 +36,7 @@ func (s *Store) putNewBlob(ctx context.Context, r io.Reader) (v1.Hash, int64, er
 	}
 	defer st.discard()
 	staged := st.path + "/blob"
-	h, n, err := writeHashed(root, staged, &ctxReader{ctx, r})
+	h, n, err := writeHashed(root, staged, flow.While(ctx, r))
 	if err != nil {
 		return v1.Hash{}, 0, err
 	}

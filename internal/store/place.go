@@ -9,6 +9,8 @@ import (
 	"os"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/caisson-go/caisson/internal/flow"
 )
 
 // Users of an image hold a lock on the file of its manifest, and the lock stays with that file. So a file that has its
@@ -109,7 +111,7 @@ func ofSize(size int64) func(*os.File) (bool, error) {
 func ofDigest(ctx context.Context, h v1.Hash) func(*os.File) (bool, error) {
 	return func(f *os.File) (bool, error) {
 		sum := sha256.New()
-		_, err := io.Copy(sum, &ctxReader{ctx, f})
+		_, err := io.Copy(sum, flow.While(ctx, f))
 		return err == nil && matches(sum, h), err
 	}
 }

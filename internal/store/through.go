@@ -39,12 +39,12 @@ func (s *Store) putBlobThrough(ctx context.Context, want v1.Hash, size int64, r 
 		return err
 	}
 	defer f.Close()
-	return through(&storedBlob{ctxReader{ctx, f}, f})
+	return through(storedBlob{flow.While(ctx, f), f})
 }
 
 // storedBlob is a blob that ends with the context.
 type storedBlob struct {
-	ctxReader
+	io.Reader
 	io.Closer
 }
 

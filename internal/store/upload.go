@@ -10,6 +10,8 @@ import (
 	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/caisson-go/caisson/internal/flow"
 )
 
 // Upload is a blob that comes in pieces, and whose digest is said at the end. It lies in staging, where nothing sees it,
@@ -62,7 +64,7 @@ func (u *Upload) Over() bool { return u.err != nil }
 //
 // Errors: *Error around ErrTooLarge, the error of r, ctx.Err(), the errno.
 func (u *Upload) Append(ctx context.Context, r io.Reader, limit int64) error {
-	return wrap("upload", "", u.append(&ctxReader{ctx, r}, limit))
+	return wrap("upload", "", u.append(flow.While(ctx, r), limit))
 }
 
 func (u *Upload) append(r io.Reader, limit int64) error {
