@@ -3,7 +3,6 @@ package caisson
 import (
 	"context"
 	"errors"
-	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -37,29 +36,7 @@ func (e *Engine) unpacked(ctx context.Context, img *Image) (*Image, error) {
 // unpackLayers unpacks the layers of an image that the store has packed, but for those where that has been done. What they
 // may grow to together is bounded.
 func (e *Engine) unpackLayers(ctx context.Context, s *store.Store, m *v1.Manifest, c *v1.ConfigFile) error {
-	budget := registry.BudgetFor(m.Layers)
-	for i, d := range m.Layers {
-		if err := e.unpackLayer(ctx, s, d, c.RootFS.DiffIDs[i], budget); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unpackLayer unpacks one layer.
-func (e *Engine) unpackLayer(ctx context.Context, s *store.Store, d v1.Descriptor, diffID v1.Hash, b *registry.Budget) error {
-	open := func() (io.ReadCloser, error) {
-		blob, err := s.Blob(d.Digest)
-		if err != nil {
-			return nil, err
-		}
-		layer, err := registry.Decompress(d.MediaType, blob)
-		if err != nil {
-			return nil, err
-		}
-		return b.Bound(layer), nil
-	}
-	return s.PutLayer(ctx, diffID, open, e.layerOptions())
+	return registry.UnpackStored(ctx, s, m, c, registry.BudgetFor(m.Layers), e.layerOptions())
 }
 
 // again is an image as the store has it now.

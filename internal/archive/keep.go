@@ -2,7 +2,6 @@ package archive
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -77,13 +76,12 @@ func unpackLayers(ctx context.Context, s *store.Store, c contents, list []image,
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
-	var left atomic.Int64
-	left.Store(2 * store.MaxImage)
+	left := registry.NewBudget(2 * store.MaxImage)
 	var wg sync.WaitGroup
 	for range min(o.Jobs, len(jobs)) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; int(i) < len(jobs) && ctx.Err() == nil; i = next.Add(1) - 1 {
-				if err := unpackLayer(ctx, s, c, jobs[i], &left, *o.Layer); err != nil {
+				if err := unpackLayer(ctx, s, c, jobs[i], left, *o.Layer); err != nil {
 					cancel(fail(jobs[i].d.Digest.String(), err, "")) // keeps the first
 				}
 			}
@@ -94,17 +92,13 @@ func unpackLayers(ctx context.Context, s *store.Store, c contents, list []image,
 }
 
 // unpackLayer unpacks one layer.
-func unpackLayer(ctx context.Context, s *store.Store, c contents, j job, left *atomic.Int64, o layer.Options) error {
+func unpackLayer(ctx context.Context, s *store.Store, c contents, j job, left *registry.Budget, o layer.Options) error {
 	open := func() (io.ReadCloser, error) {
 		rc, err := c.Open(j.d.Digest)
 		if err != nil {
 			return nil, err
 		}
-		u, err := registry.Decompress(j.d.MediaType, rc)
-		if err != nil {
-			return nil, err
-		}
-		return &layerReader{u, left}, nil
+		return left.Decompress(j.d.MediaType, rc)
 	}
 	opened := false
 	if layer.Supported {
@@ -132,21 +126,6 @@ func verify(ctx context.Context, open func() (io.ReadCloser, error), diffID v1.H
 		return err
 	}
 	return h.verify(diffID)
-}
-
-// layerReader is an unpacked layer, which takes from what all layers may have together.
-type layerReader struct {
-	io.ReadCloser
-	left *atomic.Int64
-}
-
-// Read stops when the layers have had their share.
-func (l *layerReader) Read(p []byte) (int, error) {
-	n, err := l.ReadCloser.Read(p)
-	if l.left.Add(-int64(n)) < 0 {
-		return 0, fmt.Errorf("%w: the unpacked layers", ErrTooLarge)
-	}
-	return n, err
 }
 
 // register makes the images visible, all at once.

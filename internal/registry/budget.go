@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/caisson-go/caisson/internal/store"
 )
@@ -20,7 +21,7 @@ const (
 	freeTogether = 4 << 30
 )
 
-// Budget is how many bytes the layers of one image may still have, unpacked. The layers may be read at the same time.
+// Budget is how many bytes the layers of an image, or of several, may still have, unpacked. The layers may be read at the same time.
 // The zero value lets nothing be read.
 type Budget struct{ left atomic.Int64 }
 
@@ -44,9 +45,15 @@ func BudgetFor(layers []v1.Descriptor) *Budget {
 	return NewBudget(grown)
 }
 
-// Bound takes what is read of an unpacked layer, such as Decompress returns, from the budget. When the budget is used up,
-// Read fails with ErrTooLarge. Closing what Bound returns closes the layer.
-func (b *Budget) Bound(layer io.ReadCloser) io.ReadCloser { return &budgeted{layer, b} }
+// Decompress is the function Decompress, and takes what is read of the tar stream from the budget. When the budget is used
+// up, Read fails with ErrTooLarge.
+func (b *Budget) Decompress(mt types.MediaType, blob io.ReadCloser) (io.ReadCloser, error) {
+	layer, err := Decompress(mt, blob)
+	if err != nil {
+		return nil, err
+	}
+	return &budgeted{layer, b}, nil
+}
 
 type budgeted struct {
 	io.ReadCloser
@@ -57,7 +64,7 @@ type budgeted struct {
 func (b *budgeted) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.budget.left.Add(-int64(n)) < 0 {
-		return 0, fmt.Errorf("%w: the unpacked layers of one image", ErrTooLarge)
+		return 0, fmt.Errorf("%w: the unpacked layers together", ErrTooLarge)
 	}
 	return n, err
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/caisson-go/caisson/internal/store"
 )
@@ -42,22 +43,26 @@ func TestBudgetFor(t *testing.T) {
 
 func TestBudget(t *testing.T) {
 	b := NewBudget(10)
-	read := func(n int) error {
-		_, err := io.Copy(io.Discard, b.Bound(io.NopCloser(strings.NewReader(strings.Repeat("x", n)))))
+	read := func(b *Budget, n int) error {
+		layer, err := b.Decompress(types.OCIUncompressedLayer, io.NopCloser(strings.NewReader(strings.Repeat("x", n))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.Copy(io.Discard, layer)
 		return err
 	}
 	for i, n := range []int{4, 6} {
-		if err := read(n); err != nil {
+		if err := read(b, n); err != nil {
 			t.Errorf("layer %d: %v", i, err)
 		}
 	}
-	if err := read(1); !errors.Is(err, ErrTooLarge) {
+	if err := read(b, 1); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("beyond the budget: %v", err)
 	}
-	if err := read(0); !errors.Is(err, ErrTooLarge) {
+	if err := read(b, 0); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("after its end: %v", err)
 	}
-	if _, err := new(Budget).Bound(io.NopCloser(strings.NewReader("x"))).Read(make([]byte, 1)); !errors.Is(err, ErrTooLarge) {
+	if err := read(new(Budget), 1); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("the zero value: %v", err)
 	}
 }

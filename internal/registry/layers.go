@@ -160,11 +160,7 @@ func (p *puller) unpack(ctx context.Context, l piece, blob func() (io.ReadCloser
 		if err != nil {
 			return nil, err
 		}
-		rc, err := decompress(l.packed, b)
-		if err != nil {
-			return nil, err
-		}
-		return p.unpacked.Bound(rc), nil
+		return p.unpacked.Decompress(l.desc.MediaType, b)
 	}
 	return p.s.PutLayer(ctx, l.diffID, open, *p.o.Layer)
 }

@@ -52,7 +52,6 @@ func (w *work) hold(size int64) error {
 // piece is a layer of an image.
 type piece struct {
 	desc   v1.Descriptor
-	packed compression
 	diffID v1.Hash // zero for a layer that is not unpacked
 }
 
@@ -130,7 +129,7 @@ func (p *puller) planImage(ctx context.Context, w *work, d document, ours bool) 
 		if !ours {
 			continue
 		}
-		if parts[i].packed, err = compressionOf(l.MediaType); err != nil {
+		if _, err := compressionOf(l.MediaType); err != nil {
 			return nil, fmt.Errorf("layer %s: %w", l.Digest, err)
 		}
 	}

@@ -3,7 +3,6 @@ package serve
 import (
 	"bytes"
 	"context"
-	"io"
 
 	"github.com/caisson-go/caisson/internal/layer"
 	"github.com/caisson-go/caisson/internal/registry"
@@ -58,22 +57,5 @@ func (p *pushed) unpack(ctx context.Context, to route) error {
 	if !p.h.o.Unpack || !layer.Supported || to.tag == "" || p.desc.Platform != nil && !store.RunsHere(p.desc.Platform) {
 		return nil
 	}
-	budget := p.h.budget(p.doc.manifest.Layers)
-	for i, d := range p.doc.manifest.Layers {
-		err := p.h.s.PutLayer(ctx, p.config.RootFS.DiffIDs[i], func() (io.ReadCloser, error) {
-			blob, err := p.h.s.Blob(d.Digest)
-			if err != nil {
-				return nil, err
-			}
-			rc, err := registry.Decompress(d.MediaType, blob)
-			if err != nil {
-				return nil, err
-			}
-			return budget.Bound(rc), nil
-		}, *p.h.o.Layer)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return registry.UnpackStored(ctx, p.h.s, p.doc.manifest, p.config, p.h.budget(p.doc.manifest.Layers), *p.h.o.Layer)
 }
