@@ -66,8 +66,9 @@ func sniff(head []byte) (packing, error) {
 // ErrTooLarge.
 func unpack(p packing, r io.Reader) (io.ReadCloser, error) {
 	if p == bzipped {
-		in := &counter{r: r}
-		return io.NopCloser(&proportion{r: bzip2.NewReader(bufio.NewReaderSize(in, 64<<10)), in: in}), nil
+		return registry.DecompressBy(func(in io.Reader) io.Reader {
+			return bzip2.NewReader(bufio.NewReaderSize(in, 64<<10))
+		}, io.NopCloser(r)), nil
 	}
 	return registry.Decompress(p.mediaType(), io.NopCloser(r))
 }
@@ -85,40 +86,4 @@ func unpackAny(r io.Reader) (io.ReadCloser, packing, error) {
 	}
 	u, err := unpack(p, b)
 	return u, p, err
-}
-
-// A stream may grow this much in any case, and beyond that by this factor. It is what layers may; 900 KB of zeros have
-// 45 bytes in bzip2.
-const (
-	freeGrowth = 1 << 30
-	maxRatio   = 1100
-)
-
-// proportion is an unpacked stream that can not grow without bound.
-type proportion struct {
-	r  io.Reader
-	in *counter
-	n  int64
-}
-
-// Read stops when the content has grown out of proportion.
-func (p *proportion) Read(b []byte) (int, error) {
-	n, err := p.r.Read(b)
-	if p.n += int64(n); p.n > freeGrowth && p.n/maxRatio > p.in.n {
-		return 0, fmt.Errorf("%w: %d bytes from %d", ErrTooLarge, p.n, p.in.n)
-	}
-	return n, err
-}
-
-// counter counts what is read.
-type counter struct {
-	r io.Reader
-	n int64
-}
-
-// Read counts.
-func (c *counter) Read(b []byte) (int, error) {
-	n, err := c.r.Read(b)
-	c.n += int64(n)
-	return n, err
 }

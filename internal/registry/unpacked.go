@@ -24,6 +24,13 @@ func Decompress(mt types.MediaType, blob io.ReadCloser) (io.ReadCloser, error) {
 	return decompress(c, blob)
 }
 
+// DecompressBy is Decompress for a packing that layers do not have, such as bzip2, whose decoder the caller knows. The
+// bounds are the same. Closing it closes the blob.
+func DecompressBy(decoder func(io.Reader) io.Reader, blob io.ReadCloser) io.ReadCloser {
+	in := &counter{r: blob}
+	return &unpacked{r: decoder(in), in: in, blob: blob}
+}
+
 // UnpackStored unpacks the layers of an image that the store has packed, but for those where that has been done. What
 // they grow to is taken from the budget.
 //
