@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/caisson-go/caisson/internal/changes"
-	"github.com/caisson-go/caisson/internal/plan"
 	"github.com/caisson-go/caisson/internal/sys"
 )
 
@@ -24,7 +23,7 @@ func (l *live) snapshot(ctx context.Context) (_ *Snapshot, err error) {
 	}
 	defer unlock()
 	r := l.request
-	if r.root.Kind != plan.Layers || r.lock == nil {
+	if l.inMemory() {
 		return nil, &Error{"snapshot", r.spec.Image, errors.ErrUnsupported, "its writable layer is in memory; use Engine.RootFS or Engine.Pull"}
 	}
 	e := l.engine

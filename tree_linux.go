@@ -42,18 +42,13 @@ func (l *live) openTree(use func(*changes.Tree) error, opened func()) error {
 	return errors.Join(changesError(err), open.run())
 }
 
-// onDisk fails for a container whose writable layer is in memory.
-func (l *live) onDisk() error {
-	if r := l.request; r.root.Kind != plan.Layers || r.lock == nil {
-		return &Error{"open", "writable layer", errors.ErrUnsupported, "it is in memory; use Engine.RootFS or Engine.Pull"}
-	}
-	return nil
-}
+// inMemory tells of a container whose writable layer is no directory on the disk.
+func (l *live) inMemory() bool { return l.request.root.Kind != plan.Layers || l.request.lock == nil }
 
 // tree opens the directories.
 func (l *live) tree(open *undo) (*changes.Tree, error) {
-	if err := l.onDisk(); err != nil {
-		return nil, err
+	if l.inMemory() {
+		return nil, &Error{"open", "writable layer", errors.ErrUnsupported, "it is in memory; use Engine.RootFS or Engine.Pull"}
 	}
 	r := l.request
 	user, err := r.userNamespace()
