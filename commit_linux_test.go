@@ -70,10 +70,7 @@ func TestCommit(t *testing.T) {
 // A directory and the snapshots above it become layers of their own.
 func TestCommitOfSnapshots(t *testing.T) {
 	e := engine(t)
-	img, err := e.RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, e)
 	s, err := written(t, img, "/one", "1").Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)

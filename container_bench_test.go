@@ -13,19 +13,9 @@ import (
 // Figures to compare two versions of the library with, by benchstat. TMPDIR says what the writable layers lie on;
 // what the kernel alone needs, and the peers, are measured by internal/bench.
 
-// smallImage is a root filesystem with a static true and sleep.
-func smallImage(b *testing.B) *caisson.Image {
-	b.Helper()
-	image, err := engine(b).RootFS(smallRoot(b))
-	if err != nil {
-		b.Fatal(err)
-	}
-	return image
-}
-
 // BenchmarkRunTrue is from start to exit, with everything removed.
 func BenchmarkRunTrue(b *testing.B) {
-	image := smallImage(b)
+	image := smallImage(b, engine(b))
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := image.Command("/bin/true").Run(b.Context()); err != nil {
@@ -46,7 +36,7 @@ func BenchmarkRunHost(b *testing.B) {
 }
 
 func BenchmarkExecTrue(b *testing.B) {
-	c := smallImage(b).Command("/bin/hold")
+	c := smallImage(b, engine(b)).Command("/bin/hold")
 	if err := c.Start(b.Context()); err != nil {
 		b.Fatal(err)
 	}
@@ -61,7 +51,7 @@ func BenchmarkExecTrue(b *testing.B) {
 
 // BenchmarkStartParallel is containers by as many starters as there are processors, or -cpu.
 func BenchmarkStartParallel(b *testing.B) {
-	image := smallImage(b)
+	image := smallImage(b, engine(b))
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			if err := image.Command("/bin/true").Run(b.Context()); err != nil {
@@ -75,7 +65,7 @@ func BenchmarkStartParallel(b *testing.B) {
 // BenchmarkLive reports what a container that lives costs the heap and the table of descriptors of its program. Its
 // time is that of Start alone.
 func BenchmarkLive(b *testing.B) {
-	image := smallImage(b)
+	image := smallImage(b, engine(b))
 	if err := image.Command("/bin/true").Run(b.Context()); err != nil { // what is made once
 		b.Fatal(err)
 	}

@@ -109,10 +109,7 @@ func TestDetachedOutlivesItsProgram(t *testing.T) {
 	if !alive(pid) {
 		t.Fatal("the container ended with its program")
 	}
-	img, err := e.RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, e)
 	if err := img.Command("/bin/true").Run(t.Context()); err != nil { // sweeps
 		t.Fatal(err)
 	}
@@ -128,10 +125,7 @@ func TestDetachedOutlivesItsProgram(t *testing.T) {
 		t.Fatal("the supervisor outlives its container")
 	}
 	next := &caisson.Engine{Dir: e.Dir}
-	img, err = next.RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img = smallImage(t, next)
 	if err := img.Command("/bin/true").Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -152,10 +152,7 @@ func TestNothingLeftBySequentialContainers(t *testing.T) {
 
 func TestNothingLeftBySimultaneousContainers(t *testing.T) {
 	e := engine(t)
-	img, err := e.RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, e)
 	before := quiet(t, img, e.Dir)
 	n := many(200, 50)
 	containers := make([]*caisson.Container, n)
@@ -191,10 +188,7 @@ func TestNothingLeftBySimultaneousContainers(t *testing.T) {
 // Starts that fail at every stage leave nothing either.
 func TestNothingLeftByFailedStarts(t *testing.T) {
 	e := engine(t)
-	img, err := e.RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, e)
 	bad := map[string]func(c *caisson.Container){
 		"program":   func(c *caisson.Container) { c.Args = []string{"/none"} },
 		"mount":     func(c *caisson.Container) { c.Mounts = []caisson.Mount{{Source: "/no/such", Target: "/x"}} },
@@ -270,10 +264,7 @@ func TestKilledHostTakesItsContainers(t *testing.T) {
 	if len(left) != n {
 		t.Fatalf("%d directories left, want %d for the next engine", len(left), n)
 	}
-	img, err := e.RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, e)
 	if err := img.Command("/bin/true").Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -321,13 +312,20 @@ func smallRoot(t testing.TB) string {
 	return testroot.New(t).Dir
 }
 
-// A start that is cancelled at any moment leaves nothing, not even a zombie.
-func TestNothingLeftByCancelledStarts(t *testing.T) {
-	e := engine(t)
+// smallImage is smallRoot as an image of an engine.
+func smallImage(t testing.TB, e *caisson.Engine) *caisson.Image {
+	t.Helper()
 	img, err := e.RootFS(smallRoot(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return img
+}
+
+// A start that is cancelled at any moment leaves nothing, not even a zombie.
+func TestNothingLeftByCancelledStarts(t *testing.T) {
+	e := engine(t)
+	img := smallImage(t, e)
 	before := quiet(t, img, e.Dir)
 	for i := range many(500, 60) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%60)*100*time.Microsecond)
@@ -348,10 +346,7 @@ func TestNothingLeftByCancelledStarts(t *testing.T) {
 // container that shares its process namespace must not take that one for its own.
 func TestCloseKillsNoStranger(t *testing.T) {
 	e := engine(t)
-	img, err := e.RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, e)
 	for range many(200, 20) {
 		c := img.Command("/bin/true")
 		c.Namespaces.PID = caisson.NamespaceHost

@@ -11,10 +11,7 @@ import (
 // has all of them in its root, and has them after somebody has removed the state directory of an engine in use.
 func TestMountPointsAreNotTheContainers(t *testing.T) {
 	e := engine(t)
-	img, err := e.RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, e)
 	for _, what := range []string{"a new state directory", "one that was removed"} {
 		c := img.Command("/bin/hold")
 		if err := c.Start(t.Context()); err != nil {

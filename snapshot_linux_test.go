@@ -43,10 +43,7 @@ func holds(t *testing.T, img *caisson.Image, name, content string) {
 // What a container wrote is the start of any number of others, which do not see each other.
 func TestSnapshotStartsManyContainers(t *testing.T) {
 	e := engine(t)
-	img, err := e.RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, e)
 	c := written(t, img, "/file", "first")
 	s, err := c.Snapshot(t.Context())
 	if err != nil {
@@ -86,10 +83,7 @@ func TestSnapshotStartsManyContainers(t *testing.T) {
 // A snapshot stays while somebody uses it, and is gone with all its files when it is removed.
 func TestSnapshotRemove(t *testing.T) {
 	e := engine(t)
-	img, err := e.RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, e)
 	c := written(t, img, "/file", "first")
 	s, err := c.Snapshot(t.Context())
 	if err != nil {
@@ -143,11 +137,7 @@ func errorOf[T any](_ T, err error) error { return err }
 
 // Restore brings back what was there, in the same container, as often as wanted.
 func TestRestore(t *testing.T) {
-	e := engine(t)
-	img, err := e.RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, engine(t))
 	s, err := written(t, img, "/file", "first").Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -190,20 +180,9 @@ func TestRestore(t *testing.T) {
 
 // A container that runs goes on, and its snapshot does not.
 func TestSnapshotOfOneThatRuns(t *testing.T) {
-	e := engine(t)
-	img, err := e.RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, engine(t))
 	c := img.Command("/bin/hold")
-	if err := c.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	runs(t, c)
 	put := func(content string) {
 		t.Helper()
 		if err := c.Exec("/bin/put", "/file", content).Run(t.Context()); err != nil {
@@ -227,11 +206,7 @@ func TestSnapshotOfOneThatRuns(t *testing.T) {
 
 // A Restore that cannot happen kills nothing.
 func TestRestoreThatCannotBe(t *testing.T) {
-	e := engine(t)
-	img, err := e.RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, engine(t))
 	s, err := written(t, img, "/file", "first").Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -243,7 +218,7 @@ func TestRestoreThatCannotBe(t *testing.T) {
 	if err := c.Restore(over, s); !errors.Is(err, context.Canceled) || c.State() != caisson.StateRunning {
 		t.Error(err, c.State())
 	}
-	stranger, err := written(t, otherRoot(t), "/file", "x").Snapshot(t.Context())
+	stranger, err := written(t, smallImage(t, engine(t)), "/file", "x").Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,16 +233,6 @@ func TestRestoreThatCannotBe(t *testing.T) {
 	if err := piped.Restore(t.Context(), s); !errors.Is(err, errors.ErrUnsupported) || piped.State() != caisson.StateRunning {
 		t.Error(err, piped.State())
 	}
-}
-
-// otherRoot is an image of another engine.
-func otherRoot(t *testing.T) *caisson.Image {
-	t.Helper()
-	img, err := engine(t).RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return img
 }
 
 // What outlives the first process, where the process namespace is not the container's own, does not write to the snapshot.

@@ -127,10 +127,7 @@ func TestCloseDuringStart(t *testing.T) {
 
 // All methods may be called at any time, from anywhere.
 func TestMethodsAtTheSameTime(t *testing.T) {
-	img, err := engine(t).RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, engine(t))
 	for range many(20, 3) {
 		c := img.Command("/bin/hold")
 		var wg sync.WaitGroup
@@ -331,10 +328,7 @@ func TestErrorsNameWhatTheyAreAbout(t *testing.T) {
 
 // Whatever an Exec meets in a container that ends meanwhile, its error says that it has ended.
 func TestExecWhileTheContainerEnds(t *testing.T) {
-	img, err := engine(t).RootFS(smallRoot(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := smallImage(t, engine(t))
 	for i := range many(200, 30) {
 		c := img.Command("/bin/hold")
 		if err := c.Start(t.Context()); err != nil {
