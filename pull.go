@@ -81,9 +81,6 @@ func (e *Engine) Pull(ctx context.Context, ref string, o *PullOptions) (*Image, 
 	if err != nil {
 		return nil, pullError(ref, err)
 	}
-	if r, err := registry.Parse(ref); err == nil {
-		img.Ref = r.String()
-	}
 	e.log().Info("pulled", "image", img.Ref, "digest", img.Digest.String())
 	return e.image(img), nil
 }

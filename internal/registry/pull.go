@@ -11,9 +11,9 @@ import (
 	"github.com/caisson-go/caisson/internal/store"
 )
 
-// Pull makes the image that ref names available in the store, and gives it the full name of ref there. The image
-// becomes visible when it is complete. Layers that were complete before an error are kept for the next time; nothing
-// else is.
+// Pull makes the image that ref names available in the store, and gives it the full name of ref there, which is its
+// Image.Ref. The image becomes visible when it is complete. Layers that were complete before an error are kept for the
+// next time; nothing else is.
 //
 // A pull of what is there already costs nothing with Missing, and with Always one request, a HEAD of the tag: documents
 // and layers are named by digests, and those that the store has are not fetched.
@@ -28,13 +28,18 @@ func Pull(ctx context.Context, s *store.Store, ref string, o Options) (store.Ima
 	if err := checkMirrors(o.Mirrors); err != nil {
 		return store.Image{}, &Error{Op: "parse", Ref: r.String(), Err: err}
 	}
+	img, err := store.Image{}, errFetch
 	if o.Policy != Always || o.Offline {
-		img, err := local(s, r, &o)
-		if err == nil || !errors.Is(err, errFetch) {
-			return img, err
-		}
+		img, err = local(s, r, &o)
 	}
-	return fetch(ctx, s, r, &o)
+	if errors.Is(err, errFetch) {
+		img, err = fetch(ctx, s, r, &o)
+	}
+	if err != nil {
+		return store.Image{}, err
+	}
+	img.Ref = r.String() // not another name, if it has the digest that r asks for
+	return img, nil
 }
 
 // errFetch marks what asking the registry can mend.

@@ -190,6 +190,9 @@ func TestPullIndex(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s %+v: %v", ref, tc, err)
 			}
+			if img.Ref != ref {
+				t.Errorf("%s has become %s", ref, img.Ref)
+			}
 			if got := read(t, img, "platform"); got != tc.want {
 				t.Errorf("%s %+v: %s", ref, tc, got)
 			}
