@@ -39,16 +39,20 @@ func (u *unpacker) enter(n entryName) (*directory, handle, error) {
 	return parent, dir, err
 }
 
+// approach is enter for an entry with a look of its own, which is read first.
+func (u *unpacker) approach(n entryName, h *tar.Header) (l look, parent *directory, dir handle, err error) {
+	if l, err = u.lookOf(h); err == nil {
+		parent, dir, err = u.enter(n)
+	}
+	return l, parent, dir, err
+}
+
 func (u *unpacker) file(n entryName, f *tarFile) error {
 	h := &f.Header
 	if h.Size > u.o.Limits.Bytes-u.stats.Bytes {
 		return fail("write", &LimitError{"file bytes", u.o.Limits.Bytes})
 	}
-	l, err := u.lookOf(h)
-	if err != nil {
-		return err
-	}
-	_, dir, err := u.enter(n)
+	l, _, dir, err := u.approach(n, h)
 	if err != nil {
 		return err
 	}
@@ -142,11 +146,7 @@ func (u *unpacker) symlink(n entryName, h *tar.Header) error {
 	if len(h.Linkname) > u.o.Limits.Path {
 		return fail("symlink", &LimitError{"bytes in a link target", int64(u.o.Limits.Path)})
 	}
-	l, err := u.lookOf(h)
-	if err != nil {
-		return err
-	}
-	parent, dir, err := u.enter(n)
+	l, parent, dir, err := u.approach(n, h)
 	if err != nil {
 		return err
 	}

@@ -10,11 +10,7 @@ import (
 )
 
 func (u *unpacker) fifo(n entryName, h *tar.Header) error {
-	l, err := u.lookOf(h)
-	if err != nil {
-		return err
-	}
-	parent, dir, err := u.enter(n)
+	l, parent, dir, err := u.approach(n, h)
 	if err != nil {
 		return err
 	}
@@ -45,11 +41,7 @@ func (u *unpacker) device(n entryName, h *tar.Header) error {
 	case h.Devmajor < 0 || h.Devmajor >= 1<<12 || h.Devminor < 0 || h.Devminor >= 1<<20: // MINORBITS of the kernel
 		return fail("mknod", fmt.Errorf("%s: %w", what, ErrType))
 	}
-	l, err := u.lookOf(h)
-	if err != nil {
-		return err
-	}
-	parent, dir, err := u.enter(n)
+	l, parent, dir, err := u.approach(n, h)
 	if err != nil {
 		return err
 	}
