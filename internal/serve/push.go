@@ -8,25 +8,29 @@ import (
 	"github.com/caisson-go/caisson/internal/registry"
 )
 
-// pushTo checks that a request may push to a repository, and returns the repository's name in the store.
-func (h *Handler) pushTo(r *http.Request, repo string) (string, *answer) {
-	own := h.o.Host + "/" + repo
+// enter lets a request in that may push to a repository, and returns the repository's name in the store. What is
+// pushed there is not collected before leave is called, nor soon after.
+func (h *Handler) enter(r *http.Request, repo string) (own string, leave func(), a *answer) {
+	own = h.o.Host + "/" + repo
 	if ref, err := registry.Parse(own + ":x"); err != nil || ref.String() != own+":x" {
-		return "", refuse(http.StatusBadRequest, nameInvalid, "%.300q can not be pushed to", repo)
+		return "", nil, refuse(http.StatusBadRequest, nameInvalid, "%.300q can not be pushed to", repo)
 	}
-	return own, h.may(r, own, Push)
+	if a := h.may(r, own, Push); a != nil {
+		return "", nil, a
+	}
+	leave, err := h.lease.enter(r.Context())
+	if err != nil {
+		return "", nil, failed(err)
+	}
+	return own, leave, nil
 }
 
 // startUpload begins an upload, or ends it at once: with a blob that another repository has, or with one that comes as
 // the body; distribution specification, "Pushing blobs" and "Mounting a blob from another repository".
 func (h *Handler) startUpload(w http.ResponseWriter, r *http.Request, to route) *answer {
-	own, a := h.pushTo(r, to.repo)
+	own, leave, a := h.enter(r, to.repo)
 	if a != nil {
 		return a
-	}
-	leave, err := h.lease.enter(r.Context())
-	if err != nil {
-		return failed(err)
 	}
 	defer leave()
 	q := r.URL.Query()
@@ -102,13 +106,9 @@ func position(up *upload) http.Header {
 
 // use takes the upload of a path into use, for a client that may push.
 func (h *Handler) use(w http.ResponseWriter, r *http.Request, to route) (*upload, string, func(), *answer) {
-	own, a := h.pushTo(r, to.repo)
+	own, leave, a := h.enter(r, to.repo)
 	if a != nil {
 		return nil, "", nil, a
-	}
-	leave, err := h.lease.enter(r.Context())
-	if err != nil {
-		return nil, "", nil, failed(err)
 	}
 	up, a := h.uploads.take(to.upload, to.repo, unblocker(w))
 	if a != nil {

@@ -17,13 +17,9 @@ import (
 // "Pushing Manifests". One that is pushed by its digest gets a name with that digest, which keeps it, until an index of
 // the repository does.
 func (h *Handler) putManifest(w http.ResponseWriter, r *http.Request, to route) *answer {
-	own, a := h.pushTo(r, to.repo)
+	own, leave, a := h.enter(r, to.repo)
 	if a != nil {
 		return a
-	}
-	leave, err := h.lease.enter(r.Context())
-	if err != nil {
-		return failed(err)
 	}
 	defer leave()
 	p := &pushed{h: h, own: own}
