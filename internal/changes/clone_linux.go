@@ -73,21 +73,7 @@ func (c *cloner) run(dst *os.File) error {
 		return fail("open", "", err)
 	}
 	c.enter(&frame{stack: []*node{upper}}, to, Looked{Look: upper.look})
-	for len(c.frames) > 0 {
-		f := c.top()
-		it, err := c.item(f)
-		switch {
-		case it == nil && err == nil:
-			err = c.leave(f)
-		case err == nil:
-			err = c.visit(f, it)
-		}
-		it.close()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.visitAll(c.visit, c.leave)
 }
 
 func (c *cloner) enter(f *frame, to *node, look Looked) {
@@ -276,11 +262,7 @@ func (c *cloner) content(to, from int, was *sys.Look) error {
 			return err
 		}
 	}
-	now, err := sys.Lookat(from, "")
-	if err == nil && (now.Size != was.Size || now.Mtime != was.Mtime || now.Ctime != was.Ctime) {
-		err = ErrChanged
-	}
-	return err
+	return stayed(from, was)
 }
 
 // share makes the copy of the original's blocks, if that can be.

@@ -96,6 +96,11 @@ func (a *archive) content(f *os.File, was *sys.Look) error {
 		}
 		off = end
 	}
+	return stayed(fd, was)
+}
+
+// stayed fails with ErrChanged if an open file is not any more what it was before its content was read.
+func stayed(fd int, was *sys.Look) error {
 	now, err := sys.Lookat(fd, "")
 	if err == nil && (now.Size != was.Size || now.Mtime != was.Mtime || now.Ctime != was.Ctime) {
 		err = ErrChanged

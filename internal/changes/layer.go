@@ -86,21 +86,10 @@ func (a *archive) walk() error {
 	if err := a.root(stack); err != nil {
 		return err
 	}
-	for len(a.frames) > 0 {
-		f := a.top()
-		it, err := a.item(f)
-		switch {
-		case it == nil && err == nil:
-			a.pop()
-		case err == nil:
-			err = a.visit(f, it)
-		}
-		it.close()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.visitAll(a.visit, func(*frame) error {
+		a.pop()
+		return nil
+	})
 }
 
 // root writes the entry of the root directory and enters it. Overlayfs merges the roots of all layers whatever they are
