@@ -44,10 +44,7 @@ func (u *unpacker) hardLink(n entryName, h *tar.Header) error {
 
 // sourceOf is the directory that a hard link's target is in.
 func (u *unpacker) sourceOf(path string) (*directory, error) {
-	if d := u.known[path]; d != nil {
-		return d, nil
-	}
-	if d := u.aliases[path]; d != nil {
+	if d := u.remembered(path); d != nil {
 		return d, nil
 	}
 	return u.walk(path, false)

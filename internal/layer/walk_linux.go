@@ -18,10 +18,7 @@ const (
 // Mostly it is known, or it is not there and none of the layer's links has its name: then it is made along with
 // everything else. Otherwise it is looked for, component by component, when all that was to be done is done.
 func (u *unpacker) parentOf(path string) (*directory, error) {
-	if d := u.known[path]; d != nil {
-		return d, nil
-	}
-	if d := u.aliases[path]; d != nil {
+	if d := u.remembered(path); d != nil {
 		return d, nil
 	}
 	if d, missing, ok := u.nearest(path); ok {
@@ -34,6 +31,14 @@ func (u *unpacker) parentOf(path string) (*directory, error) {
 		return d, nil
 	}
 	return u.walk(path, true)
+}
+
+// remembered is the directory that a path is known to lead to, or nil.
+func (u *unpacker) remembered(path string) *directory {
+	if d := u.known[path]; d != nil {
+		return d
+	}
+	return u.aliases[path]
 }
 
 // nearest is the known directory above a path and what is missing below it, if all that is surely missing.
