@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/caisson-go/caisson/internal/flow"
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -41,7 +42,7 @@ func takeLayer(ctx context.Context, in *store.Intake, r io.Reader) (*taken, erro
 		}
 		src, p = u, plain
 	}
-	return takeBoth(ctx, in, p, &ceiling{r: src, left: store.MaxBlob})
+	return takeBoth(ctx, in, p, flow.AtMost(src, store.MaxBlob, errTooLong))
 }
 
 // takeBoth reads the source once for both ends, in the caller's goroutine: a Read that blocks must not outlast the call.
@@ -88,19 +89,7 @@ func diffIDOf(ctx context.Context, p packing, r io.Reader) (v1.Hash, error) {
 	return h.digest(), err
 }
 
-var errNoTar = fmt.Errorf("%w, nor a tar file", ErrFormat)
-
-// ceiling ends what is too long.
-type ceiling struct {
-	r    io.Reader
-	left int64
-}
-
-// Read reads on until there is too much.
-func (c *ceiling) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	if c.left -= int64(n); c.left < 0 {
-		return 0, fmt.Errorf("%w: more than %d GiB", ErrTooLarge, store.MaxBlob>>30)
-	}
-	return n, err
-}
+var (
+	errNoTar   = fmt.Errorf("%w, nor a tar file", ErrFormat)
+	errTooLong = fmt.Errorf("%w: more than %d GiB", ErrTooLarge, store.MaxBlob>>30)
+)

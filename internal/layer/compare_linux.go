@@ -24,8 +24,7 @@ import (
 func Compare(ctx context.Context, dir *os.File, r io.Reader, o Options, made Stats) (Comparison, error) {
 	o.Limits = o.Limits.withDefaults()
 	c := &comparer{dir: dir, m: newModel(&o), buf: make([]byte, 128<<10), other: make([]byte, 128<<10), made: made}
-	s := &stream{ctx: ctx, r: r, left: o.Limits.Bytes, max: o.Limits.Bytes}
-	if err := c.read(s); err != nil {
+	if err := c.read(ctx, stream(ctx, r, o.Limits)); err != nil {
 		return c.Comparison, err
 	}
 	return c.Comparison, c.walk(ctx)
@@ -42,8 +41,8 @@ type comparer struct {
 }
 
 // read is the first pass.
-func (c *comparer) read(s *stream) error {
-	tr := tar.NewReader(s)
+func (c *comparer) read(ctx context.Context, r io.Reader) error {
+	tr := tar.NewReader(r)
 	for {
 		h, err := tr.Next()
 		if err == io.EOF {
@@ -52,7 +51,7 @@ func (c *comparer) read(s *stream) error {
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
 			return readError(err)
 		}
-		if err := s.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return &Error{Op: "read", Path: h.Name, Err: err}
 		}
 		n, err := c.m.entry(h)
@@ -67,7 +66,7 @@ func (c *comparer) read(s *stream) error {
 			return err
 		}
 	}
-	if _, err := io.Copy(io.Discard, s); err != nil {
+	if _, err := io.Copy(io.Discard, r); err != nil {
 		return readError(err)
 	}
 	return nil

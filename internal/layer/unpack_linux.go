@@ -41,7 +41,7 @@ func unpackBy(ctx context.Context, dst *os.File, r io.Reader, o Options, by []ta
 		return u.stats, err
 	}
 	defer u.h.close()
-	err := u.run(&stream{ctx: ctx, r: r, left: o.Limits.Bytes, max: o.Limits.Bytes})
+	err := u.run(ctx, stream(ctx, r, o.Limits))
 	return u.stats, err
 }
 
@@ -122,8 +122,8 @@ func (u *unpacker) takeHands(by []taker) (err error) {
 	return fail("proxy", err)
 }
 
-func (u *unpacker) run(s *stream) error {
-	u.tar = &tarReader{src: &source{r: s, chunk: u.h.chunk}}
+func (u *unpacker) run(ctx context.Context, r io.Reader) error {
+	u.tar = &tarReader{src: &source{r: r, chunk: u.h.chunk}}
 	for {
 		f, err := u.tar.next()
 		if err == io.EOF {
@@ -132,7 +132,7 @@ func (u *unpacker) run(s *stream) error {
 		if err != nil {
 			return u.after(err)
 		}
-		if err := s.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return &Error{Op: "read", Path: f.Name, Err: err}
 		}
 		u.entry = f.Name

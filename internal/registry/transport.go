@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caisson-go/caisson/internal/flow"
 	"github.com/caisson-go/caisson/internal/store"
 )
 
@@ -64,7 +65,10 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if !isBlob(r) {
-		resp.Body = &boundedBody{resp.Body, store.MaxDocument}
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{flow.AtMost(resp.Body, store.MaxDocument, ErrTooLarge), resp.Body}
 	}
 	return resp, nil
 }
@@ -81,23 +85,4 @@ func isBlob(r *http.Request) bool {
 		r = r.Response.Request
 	}
 	return r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v2/") && strings.Contains(r.URL.Path, "/blobs/sha256:")
-}
-
-// boundedBody ends with ErrTooLarge instead of going on forever.
-type boundedBody struct {
-	io.ReadCloser
-	left int64
-}
-
-// Read reads on up to the bound.
-func (b *boundedBody) Read(p []byte) (int, error) {
-	if int64(len(p)) > b.left+1 {
-		p = p[:b.left+1]
-	}
-	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		b.left = 0
-		return 0, ErrTooLarge
-	}
-	return n, err
 }
