@@ -4,5 +4,5 @@
 // A source is read by one goroutine into chunks. The readers share the chunks; none is copied on the way, and each is
 // used again once the slowest reader is done with it.
 //
-// Every stage ends with its context; While does that for one that needs no goroutine.
+// While and AtMost bound a source that needs no goroutine: by a context, and by a number of bytes.
 package flow

@@ -42,12 +42,14 @@ func (h *Handler) startUpload(w http.ResponseWriter, r *http.Request, to route) 
 	if err != nil {
 		return failed(err)
 	}
+	over := false
 	if q.Has("digest") {
-		return h.finish(w, r, to, up, own)
+		over, a = h.finish(w, r, up, own)
+	} else {
+		h.progress(w, up, http.StatusAccepted)
 	}
-	h.progress(w, up, http.StatusAccepted)
-	h.uploads.give(up, false)
-	return nil
+	h.uploads.give(up, over)
+	return a
 }
 
 // unblocker ends the reading of a request's body.
@@ -104,89 +106,67 @@ func position(up *upload) http.Header {
 	return header
 }
 
-// use takes the upload of a path into use, for a client that may push.
-func (h *Handler) use(w http.ResponseWriter, r *http.Request, to route) (*upload, string, func(), *answer) {
+// use takes the upload of a path into use for a client that may push, until do returns. Over then gives it up.
+func (h *Handler) use(w http.ResponseWriter, r *http.Request, to route, do func(up *upload, own string) (over bool, a *answer)) *answer {
 	own, leave, a := h.enter(r, to.repo)
 	if a != nil {
-		return nil, "", nil, a
+		return a
 	}
+	defer leave()
 	up, a := h.uploads.take(to.upload, to.repo, unblocker(w))
 	if a != nil {
-		leave()
-		return nil, "", nil, a
-	}
-	return up, own, leave, nil
-}
-
-// uploadStatus tells how far an upload is.
-func (h *Handler) uploadStatus(w http.ResponseWriter, r *http.Request, to route) *answer {
-	up, _, leave, a := h.use(w, r, to)
-	if a != nil {
 		return a
 	}
-	defer leave()
-	defer h.uploads.give(up, false)
-	h.progress(w, up, http.StatusNoContent)
-	return nil
-}
-
-// dropUpload gives an upload up.
-func (h *Handler) dropUpload(w http.ResponseWriter, r *http.Request, to route) *answer {
-	up, _, leave, a := h.use(w, r, to)
-	if a != nil {
-		return a
-	}
-	defer leave()
-	h.uploads.give(up, true)
-	w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-// patchUpload takes the next piece of an upload.
-func (h *Handler) patchUpload(w http.ResponseWriter, r *http.Request, to route) *answer {
-	up, _, leave, a := h.use(w, r, to)
-	if a != nil {
-		return a
-	}
-	defer leave()
-	over, a := h.receive(r, up)
-	if a == nil {
-		h.progress(w, up, http.StatusAccepted)
-	}
+	over, a := do(up, own)
 	h.uploads.give(up, over)
 	return a
 }
 
+// uploadStatus tells how far an upload is.
+func (h *Handler) uploadStatus(w http.ResponseWriter, r *http.Request, to route) *answer {
+	return h.use(w, r, to, func(up *upload, _ string) (bool, *answer) {
+		h.progress(w, up, http.StatusNoContent)
+		return false, nil
+	})
+}
+
+// dropUpload gives an upload up.
+func (h *Handler) dropUpload(w http.ResponseWriter, r *http.Request, to route) *answer {
+	return h.use(w, r, to, func(*upload, string) (bool, *answer) {
+		w.WriteHeader(http.StatusNoContent)
+		return true, nil
+	})
+}
+
+// patchUpload takes the next piece of an upload.
+func (h *Handler) patchUpload(w http.ResponseWriter, r *http.Request, to route) *answer {
+	return h.use(w, r, to, func(up *upload, _ string) (bool, *answer) {
+		over, a := h.receive(r, up)
+		if a == nil {
+			h.progress(w, up, http.StatusAccepted)
+		}
+		return over, a
+	})
+}
+
 // putUpload takes the last piece of an upload, which may be empty, and makes it a blob.
 func (h *Handler) putUpload(w http.ResponseWriter, r *http.Request, to route) *answer {
-	up, own, leave, a := h.use(w, r, to)
-	if a != nil {
-		return a
-	}
-	defer leave()
-	return h.finish(w, r, to, up, own)
+	return h.use(w, r, to, func(up *upload, own string) (bool, *answer) { return h.finish(w, r, up, own) })
 }
 
 // finish takes the body of a request and makes the upload a blob.
-func (h *Handler) finish(w http.ResponseWriter, r *http.Request, to route, up *upload, own string) *answer {
+func (h *Handler) finish(w http.ResponseWriter, r *http.Request, up *upload, own string) (over bool, a *answer) {
 	digest, a := parseDigest(r.URL.Query().Get("digest"))
 	if a != nil {
-		h.uploads.give(up, false)
-		return a
+		return false, a
 	}
-	over, a := h.receive(r, up)
-	if a != nil {
-		h.uploads.give(up, over)
-		return a
+	if over, a := h.receive(r, up); a != nil {
+		return over, a
 	}
-	err := up.u.Commit(r.Context(), digest)
-	if err == nil {
-		h.lease.grant(own, digest)
+	if err := up.u.Commit(r.Context(), digest); err != nil {
+		return true, failed(err)
 	}
-	h.uploads.give(up, true)
-	if err != nil {
-		return failed(err)
-	}
-	h.created(w, to.repo, digest.String())
-	return nil
+	h.lease.grant(own, digest)
+	h.created(w, up.repo, digest.String())
+	return true, nil
 }
