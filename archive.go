@@ -3,7 +3,9 @@ package caisson
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/caisson-go/caisson/internal/archive"
 	"github.com/caisson-go/caisson/internal/store"
@@ -16,6 +18,12 @@ type ArchiveFormat string
 const (
 	DockerArchive ArchiveFormat = ""    // what docker save writes; it is an OCI archive too. "docker" is the same
 	OCIArchive    ArchiveFormat = "oci" // an OCI image layout in a tar file
+)
+
+// What a caller has left out.
+var (
+	errNoReader = fmt.Errorf("nil Reader: %w", fs.ErrInvalid)
+	errNoWriter = fmt.Errorf("nil Writer: %w", fs.ErrInvalid)
 )
 
 // SaveOptions refine Save. The zero value, and nil, are the defaults.
@@ -41,13 +49,16 @@ func (e *Engine) Save(ctx context.Context, w io.Writer, namesOrIDs []string, o *
 	if !known {
 		return &Error{"save", string(o.Format), errors.New("unknown format"), "use DockerArchive or OCIArchive"}
 	}
-	s, err := e.images()
+	if w == nil {
+		return &Error{"save", "archive", errNoWriter, "give it a file"}
+	}
+	s, err := e.open(ctx, "save", "archive")
 	if err != nil {
 		return err
 	}
 	var names []string
 	for _, n := range namesOrIDs {
-		name, err := e.storeName(n)
+		name, err := e.storeName("save", n)
 		if err != nil {
 			return imageError("save", n, err)
 		}
@@ -95,9 +106,12 @@ func (e *Engine) Load(ctx context.Context, r io.Reader, o *LoadOptions) ([]*Imag
 	if err != nil {
 		return nil, err
 	}
+	if r == nil {
+		return nil, &Error{"load", "archive", errNoReader, "give it a file"}
+	}
 	layers := e.layerOptions()
 	lo.Layer = &layers
-	s, err := e.images()
+	s, err := e.open(ctx, "load", "archive")
 	if err != nil {
 		return nil, err
 	}
@@ -138,13 +152,4 @@ func (o *LoadOptions) options() (lo archive.LoadOptions, err error) {
 	lo.Names = policy
 	lo.Platform, err = parsePlatform(o.Platform)
 	return lo, err
-}
-
-// archiveError is the public form of an archive's error.
-func archiveError(op string, err error) error {
-	var a *archive.Error
-	if errors.As(err, &a) {
-		return &Error{op, a.Path, imageCause(a.Err), a.Hint}
-	}
-	return imageError(op, "archive", err)
 }

@@ -34,7 +34,7 @@ func (c *Container) Commit(ctx context.Context, ref string, o *CommitOptions) (*
 	name := ""
 	if ref != "" {
 		var err error
-		if name, err = tagName(ref); err != nil {
+		if name, err = tagName("commit", ref); err != nil {
 			return nil, err
 		}
 	}
@@ -43,5 +43,9 @@ func (c *Container) Commit(ctx context.Context, ref string, o *CommitOptions) (*
 		return nil, c.failed("commit", err)
 	}
 	img, err := l.commit(ctx, name, o)
-	return img, c.failed("commit", imageError("commit", ref, err))
+	object := ref
+	if ref == "" {
+		object = c.object()
+	}
+	return img, imageError("commit", object, err)
 }

@@ -46,6 +46,9 @@ func (c *Container) Diff(ctx context.Context) iter.Seq2[Change, error] {
 //
 // Errors: as those of Diff, and the error of w. Source: POSIX, pax, "pax Interchange Format".
 func (c *Container) Export(ctx context.Context, w io.Writer) error {
+	if w == nil {
+		return c.failed("export", errNoWriter)
+	}
 	l, err := c.life.running()
 	if err == nil {
 		err = l.export(ctx, w)

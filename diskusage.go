@@ -40,13 +40,13 @@ type ImageUsage struct {
 //
 // Errors: *Error; ctx.Err.
 func (e *Engine) DiskUsage(ctx context.Context) (*DiskUsage, error) {
-	s, err := e.images()
+	s, err := e.open(ctx, "usage", "images")
 	if err != nil {
 		return nil, err
 	}
 	u, err := s.DiskUsage(ctx)
 	if err != nil {
-		return nil, imageError("usage", s.Dir(), err)
+		return nil, imageError("usage", "images", err)
 	}
 	out := &DiskUsage{Blobs: ObjectUsage(u.Blobs), Layers: ObjectUsage(u.Layers), Reclaimable: u.Reclaimable}
 	for _, i := range u.Images {
@@ -81,7 +81,7 @@ func (e *Engine) Check(ctx context.Context, o *CheckOptions) iter.Seq2[Problem, 
 		o = &CheckOptions{}
 	}
 	return func(yield func(Problem, error) bool) {
-		s, err := e.images()
+		s, err := e.open(ctx, "check", "images")
 		if err != nil {
 			yield(Problem{}, err)
 			return

@@ -1,7 +1,6 @@
 package caisson
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -147,11 +146,10 @@ type closedError struct{}
 func (closedError) Error() string        { return "closed" }
 func (closedError) Is(target error) bool { return target == fs.ErrClosed }
 
-// named makes an error of this package of one that does not say what it is about. Those of contexts stay as
-// they are.
+// named makes an error of this package of one that does not say what it is about.
 func named(op string, object func() string, err error) error {
 	var e *Error
-	if err == nil || errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || errors.As(err, &e) {
 		return err
 	}
 	return &Error{op, object(), err, lifeHint(err)}
@@ -164,6 +162,8 @@ func lifeHint(err error) string {
 		return "call Start first"
 	case errors.Is(err, ErrStarted):
 		return "there is one start, and pipes are made before it"
+	case errors.Is(err, errNoWriter):
+		return "give it a file"
 	case errors.Is(err, errSet):
 		return "leave it nil"
 	case errors.Is(err, errNoEngine):

@@ -1,6 +1,7 @@
 package caisson
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -39,13 +40,8 @@ func (i *Image) ID() string { return i.id }
 // Ref is the reference that the image was asked for by, such as "docker.io/library/alpine:3.20", or "".
 func (i *Image) Ref() string { return i.ref }
 
-// String is the reference, else the ID.
-func (i *Image) String() string {
-	if i.ref != "" {
-		return i.ref
-	}
-	return i.id
-}
+// String is the reference, else the ID; "no image" if it is the zero value.
+func (i *Image) String() string { return cmp.Or(i.ref, i.id, "no image") }
 
 // Command is a container that runs a program of the image. With no arguments it runs the image's
 // entrypoint and command; with arguments these take the command's place behind the entrypoint, if the

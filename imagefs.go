@@ -2,6 +2,7 @@ package caisson
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -70,7 +71,14 @@ func (i *Image) V1() (v1.Image, error) {
 //
 // Errors: *Error naming the reference; ctx.Err; those of the image.
 func (e *Engine) Import(ctx context.Context, img v1.Image, ref string) (*Image, error) {
-	s, err := e.images()
+	name, err := fullName("import", ref)
+	if err != nil {
+		return nil, err
+	}
+	if img == nil {
+		return nil, &Error{"import", ref, fmt.Errorf("nil image: %w", fs.ErrInvalid), "Image.V1 and go-containerregistry make one"}
+	}
+	s, err := e.open(ctx, "import", ref)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +86,6 @@ func (e *Engine) Import(ctx context.Context, img v1.Image, ref string) (*Image, 
 	digest, err := v1image.Import(ctx, s, img, ref, &lo)
 	if err != nil {
 		return nil, imageError("import", ref, err)
-	}
-	name, err := fullName(ref)
-	if err != nil {
-		return nil, err
 	}
 	made, err := e.resolve(ref, digest.String(), "import it again")
 	if err == nil {
@@ -113,11 +117,17 @@ func (e *Engine) ImportRootFS(ctx context.Context, r io.Reader, ref string, o *I
 	if o == nil {
 		o = &ImportOptions{}
 	}
-	name, err := fullName(ref)
-	if err != nil {
-		return nil, err
+	name := ""
+	if ref != "" {
+		var err error
+		if name, err = tagName("import", ref); err != nil {
+			return nil, err
+		}
 	}
-	s, err := e.images()
+	if r == nil {
+		return nil, &Error{"import", "archive", errNoReader, "give it a file"}
+	}
+	s, err := e.open(ctx, "import", "archive")
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +148,9 @@ func (e *Engine) ImportRootFS(ctx context.Context, r io.Reader, ref string, o *I
 // Errors: *Error; fs.ErrNotExist if it has been removed; errors.ErrUnsupported for an image that is not in the store; the
 // error of w; ctx.Err.
 func (i *Image) Export(ctx context.Context, w io.Writer) error {
+	if w == nil {
+		return &Error{"export", i.String(), errNoWriter, "give it a file"}
+	}
 	now, err := i.current(ctx, "export")
 	if err != nil {
 		return err

@@ -136,7 +136,7 @@ var errNotStored = fmt.Errorf("not an image of the store: %w", errors.ErrUnsuppo
 // current is the image as the store has it now, for a verb of its: by its name, which may stand for an index, if that still
 // means this image, else by the digest of its manifest.
 func (i *Image) current(ctx context.Context, verb string) (*Image, error) {
-	if err := ctx.Err(); err != nil {
+	if err := checkDone(ctx, verb, i.String()); err != nil {
 		return nil, err
 	}
 	if i.stored == nil {

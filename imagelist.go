@@ -2,7 +2,6 @@ package caisson
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"strings"
 	"time"
@@ -20,26 +19,36 @@ import (
 // Errors: *Error; ctx.Err.
 func (e *Engine) Images(ctx context.Context) iter.Seq2[*Image, error] {
 	return func(yield func(*Image, error) bool) {
-		s, err := e.images()
+		s, err := e.open(ctx, "list", "images")
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		for img, err := range s.Images() {
-			if err == nil {
-				err = ctx.Err()
+			if err := checkDone(ctx, "list", "images"); err != nil {
+				yield(nil, err)
+				return
 			}
 			if err != nil {
-				if !yield(nil, imageError("list", img.Ref, err)) || ctx.Err() != nil {
+				if !yield(nil, imageError("list", listed(&img), err)) {
 					return
 				}
-				continue
-			}
-			if !yield(e.image(img), nil) {
+			} else if !yield(e.image(img), nil) {
 				return
 			}
 		}
 	}
+}
+
+// listed is what an image that cannot be read is called.
+func listed(img *store.Image) string {
+	switch {
+	case img.Ref != "":
+		return img.Ref
+	case img.Digest != (v1.Hash{}):
+		return img.Digest.String()
+	}
+	return "images"
 }
 
 // Tag gives the image a further name, a reference as for Pull, and takes that from the image that had it.
@@ -47,7 +56,7 @@ func (e *Engine) Images(ctx context.Context) iter.Seq2[*Image, error] {
 // Errors: *Error naming the reference; fs.ErrNotExist if the image has been removed; errors.ErrUnsupported for an image
 // that is not in the store; ctx.Err. Source: OCI image-spec, "Image Layout", org.opencontainers.image.ref.name.
 func (i *Image) Tag(ctx context.Context, ref string) error {
-	name, err := tagName(ref)
+	name, err := tagName("tag", ref)
 	if err != nil {
 		return err
 	}
@@ -66,15 +75,15 @@ func (i *Image) Tag(ctx context.Context, ref string) error {
 //
 // Errors: *Error; fs.ErrNotExist if no image has the name; ctx.Err.
 func (e *Engine) Untag(ctx context.Context, ref string) error {
-	r, err := registry.Parse(ref)
-	if err != nil {
-		return &Error{"untag", ref, imageCause(err), "write it as name:tag"}
-	}
-	s, err := e.images()
+	name, err := fullName("untag", ref)
 	if err != nil {
 		return err
 	}
-	return imageError("untag", ref, s.Untag(ctx, r.String()))
+	s, err := e.open(ctx, "untag", ref)
+	if err != nil {
+		return err
+	}
+	return imageError("untag", ref, s.Untag(ctx, name))
 }
 
 // RemoveImageOptions refine RemoveImage. The zero value, and nil, are the defaults.
@@ -100,11 +109,11 @@ func (e *Engine) RemoveImage(ctx context.Context, nameOrID string, o *RemoveImag
 	if o == nil {
 		o = &RemoveImageOptions{}
 	}
-	s, err := e.images()
+	s, err := e.open(ctx, "remove", nameOrID)
 	if err != nil {
 		return nil, err
 	}
-	name, err := e.storeName(nameOrID)
+	name, err := e.storeName("remove", nameOrID)
 	if err != nil {
 		return nil, imageError("remove", nameOrID, err)
 	}
@@ -133,7 +142,7 @@ func (e *Engine) PruneImages(ctx context.Context, o *PruneImagesOptions) (*Remov
 	if o == nil {
 		o = &PruneImagesOptions{}
 	}
-	s, err := e.images()
+	s, err := e.open(ctx, "prune", "images")
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +162,10 @@ func removed(r store.Removed) *Removed {
 
 // storeName is what the store calls an image: a full reference, or a digest or its beginning as it is given. What can
 // be read as both is a name if there is an image of that name.
-func (e *Engine) storeName(nameOrID string) (string, error) {
+func (e *Engine) storeName(op, nameOrID string) (string, error) {
+	if err := checkOwnForm(op, nameOrID); err != nil {
+		return "", err
+	}
 	r, err := registry.Parse(nameOrID)
 	if !beginsDigest(nameOrID) {
 		if err != nil {
@@ -169,28 +181,6 @@ func (e *Engine) storeName(nameOrID string) (string, error) {
 		}
 	}
 	return nameOrID, nil
-}
-
-// imageError is the public form of an error of the store.
-func imageError(op, object string, err error) error {
-	var e *Error
-	var s *store.Error
-	var r *registry.Error
-	switch {
-	case err == nil, errors.As(err, &e), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
-	case errors.Is(err, store.ErrInUse):
-		var user *store.InUseError
-		if errors.As(err, &user) {
-			err = user
-		}
-		return &Error{op, object, inUse{err}, "close its containers and remove its snapshots first"}
-	case errors.As(err, &r):
-		return &Error{op, object, imageCause(r), r.Hint}
-	case errors.As(err, &s):
-		return &Error{op, object, storeCause(s), s.Hint}
-	}
-	return &Error{op, object, err, ""}
 }
 
 // beginsDigest tells whether a name is a digest, or may be the beginning of one: four hexadecimal digits or more.

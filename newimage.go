@@ -114,25 +114,25 @@ func (n *newImage) document(ctx context.Context, mt types.MediaType, content any
 	return v1.Descriptor{MediaType: mt, Digest: h, Size: size}, n.store.PutBlob(ctx, h, size, bytes.NewReader(b))
 }
 
-// fullName is the full form of a reference; an empty one stays so.
-func fullName(ref string) (string, error) {
+// fullName is the full form of a reference.
+func fullName(op, ref string) (string, error) {
 	if ref == "" {
-		return "", nil
+		return "", &Error{op, "image", errors.New("no name"), "write it as name:tag"}
+	}
+	if err := checkOwnForm(op, ref); err != nil {
+		return "", err
 	}
 	r, err := registry.Parse(ref)
 	if err != nil {
-		return "", &Error{"tag", ref, imageCause(err), "write it as name:tag"}
+		return "", imageError(op, ref, err)
 	}
 	return r.String(), nil
 }
 
 // tagName is fullName for a name that an image is given: a digest is not given but had.
-func tagName(ref string) (string, error) {
+func tagName(op, ref string) (string, error) {
 	if strings.Contains(ref, "@") {
-		return "", &Error{"tag", ref, errors.New("a digest cannot be given to an image"), "write it as name:tag"}
+		return "", &Error{op, ref, errors.New("a digest cannot be given to an image"), "write it as name:tag"}
 	}
-	if ref == "" {
-		return "", &Error{"tag", "image", errors.New("no name"), "write it as name:tag"}
-	}
-	return fullName(ref)
+	return fullName(op, ref)
 }

@@ -3,8 +3,6 @@ package caisson
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -69,9 +67,12 @@ func (e *Engine) Pull(ctx context.Context, ref string, o *PullOptions) (*Image, 
 	if o == nil {
 		o = &PullOptions{}
 	}
+	if err := checkOwnForm("pull", ref); err != nil {
+		return nil, err
+	}
 	ro, err := e.pullOptions(o)
 	if err != nil {
-		return nil, named("pull", func() string { return ref }, err)
+		return nil, err
 	}
 	s, err := e.images()
 	if err != nil {
@@ -90,7 +91,7 @@ func (e *Engine) Pull(ctx context.Context, ref string, o *PullOptions) (*Image, 
 //
 // Errors: *Error; fs.ErrNotExist if there is none; ctx.Err. Source: OCI image-spec, "Image Layout".
 func (e *Engine) Image(ctx context.Context, ref string) (*Image, error) {
-	if err := ctx.Err(); err != nil {
+	if err := checkDone(ctx, "image", ref); err != nil {
 		return nil, err
 	}
 	if ref == hostImage {
@@ -106,9 +107,9 @@ func (e *Engine) Image(ctx context.Context, ref string) (*Image, error) {
 		}
 		return s.Image(), nil
 	}
-	name, err := e.storeName(ref)
+	name, err := e.storeName("image", ref)
 	if err != nil {
-		return nil, &Error{"image", ref, imageCause(err), "write it as name:tag or name@sha256:..."}
+		return nil, imageError("image", ref, err)
 	}
 	return e.resolve(ref, name, "Engine.Pull gets it")
 }
@@ -119,7 +120,7 @@ func (e *Engine) pullOptions(o *PullOptions) (registry.Options, error) {
 	}
 	policy, known := policies[o.Policy]
 	if !known {
-		return registry.Options{}, fmt.Errorf("unknown policy %q", o.Policy)
+		return registry.Options{}, &Error{"pull", string(o.Policy), errors.New("unknown policy"), "use PullMissing, PullAlways or PullNever"}
 	}
 	ro := e.registryClient(o.Progress)
 	ro.Policy, ro.AllPlatforms, ro.Jobs = policy, o.AllPlatforms, o.Jobs
@@ -144,46 +145,6 @@ func (e *Engine) registryClient(progress func(Progress)) registry.Options {
 	return o
 }
 
-// pullError is the public form of a registry's error.
-func pullError(ref string, err error) error {
-	var r *registry.Error
-	if errors.As(err, &r) {
-		return &Error{"pull", r.Ref, imageCause(err), r.Hint}
-	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return &Error{"pull", ref, err, ""}
-}
-
-// imageCause is what an error of a registry or the store is about, without the words that its public form has already.
-func imageCause(err error) error {
-	var r *registry.Error
-	if errors.As(err, &r) {
-		err = r.Err
-	}
-	var s *store.Error
-	if errors.As(err, &s) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		return storeCause(s)
-	}
-	return err
-}
-
-// notStored is fs.ErrNotExist, said of an image.
-type notStored struct{}
-
-func (notStored) Error() string        { return "not in the store" }
-func (notStored) Is(target error) bool { return target == fs.ErrNotExist }
-
-// storeCause is why the store does not give an image: that it has none of the name, or, with a remedy of the
-// store's own, what is wrong with it.
-func storeCause(e *store.Error) error {
-	if e.Hint == "" && errors.Is(e, fs.ErrNotExist) {
-		return notStored{}
-	}
-	return e.Err
-}
-
 // images is the engine's store, opened once. Nothing is written before there is something to keep.
 func (e *Engine) images() (*store.Store, error) {
 	dir, err := e.dir()
@@ -202,6 +163,14 @@ func (e *Engine) images() (*store.Store, error) {
 	}
 	st.store = s
 	return s, nil
+}
+
+// open is images for a call of a context, which may be done already, with its step and object.
+func (e *Engine) open(ctx context.Context, op, object string) (*store.Store, error) {
+	if err := checkDone(ctx, op, object); err != nil {
+		return nil, err
+	}
+	return e.images()
 }
 
 // stored is an image of the store by its ID, the digest of its manifest.
@@ -229,12 +198,9 @@ func (e *Engine) resolve(shown, name, hint string) (*Image, error) {
 		}
 		return e.image(img), nil
 	}
-	var se *store.Error
-	if errors.As(err, &se) {
-		err = storeCause(se)
-		if se.Hint != "" {
-			hint = se.Hint
-		}
+	err, own := imageCause(err)
+	if own != "" {
+		hint = own
 	}
 	return nil, &Error{"image", shown, err, hint}
 }

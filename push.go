@@ -43,6 +43,9 @@ func (i *Image) Push(ctx context.Context, ref string, o *PushOptions) error {
 	if ref == "" {
 		ref = i.ref
 	}
+	if err := checkOwnForm("push", ref); err != nil {
+		return err
+	}
 	s, err := i.engine.images()
 	if err != nil {
 		return err

@@ -32,16 +32,24 @@ func (s *Snapshot) ID() string { return s.id }
 func (s *Snapshot) Image() *Image { return s.image }
 
 // Command is a container of the snapshot, as Image.Command.
-func (s *Snapshot) Command(arg ...string) *Container { return s.image.Command(arg...) }
+func (s *Snapshot) Command(arg ...string) *Container {
+	if s.image == nil {
+		return (&Image{}).Command(arg...) // Start says what is missing
+	}
+	return s.image.Command(arg...)
+}
 
 // String is the ID, shortened.
-func (s *Snapshot) String() string { return snapshotImage + s.id[:12] }
+func (s *Snapshot) String() string { return snapshotImage + s.id[:min(12, len(s.id))] }
 
 // Remove deletes the snapshot. A container that was started from it, and another snapshot above it, keep it.
 //
 // Errors: *Error; fs.ErrNotExist if it is gone; ErrInUse while it is; ctx.Err.
 func (s *Snapshot) Remove(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if s == nil || s.engine == nil {
+		return &Error{"remove", "snapshot", errNoSnap, "Container.Snapshot makes one"}
+	}
+	if err := checkDone(ctx, "remove", s.String()); err != nil {
 		return err
 	}
 	return named("remove", s.String, s.engine.removeSnapshot(s.id))
@@ -82,7 +90,7 @@ func (c *Container) Restore(ctx context.Context, s *Snapshot) error {
 //
 // Errors: *Error; fs.ErrNotExist if there is none, which is so for every snapshot made before the machine started; ctx.Err.
 func (e *Engine) Snapshot(ctx context.Context, id string) (*Snapshot, error) {
-	if err := ctx.Err(); err != nil {
+	if err := checkDone(ctx, "snapshot", id); err != nil {
 		return nil, err
 	}
 	return e.openSnapshot(id)
@@ -93,13 +101,17 @@ func (e *Engine) Snapshot(ctx context.Context, id string) (*Snapshot, error) {
 // Errors: *Error; ctx.Err.
 func (e *Engine) Snapshots(ctx context.Context) iter.Seq2[*Snapshot, error] {
 	return func(yield func(*Snapshot, error) bool) {
-		ids, err := e.snapshotIDs()
+		err := checkDone(ctx, "list", "snapshots")
+		var ids []string
+		if err == nil {
+			ids, err = e.snapshotIDs()
+		}
 		if err != nil {
-			yield(nil, &Error{"list", "snapshots", err, ""})
+			yield(nil, named("list", func() string { return "snapshots" }, err))
 			return
 		}
 		for _, id := range ids {
-			if err := ctx.Err(); err != nil {
+			if err := checkDone(ctx, "list", "snapshots"); err != nil {
 				yield(nil, err)
 				return
 			}

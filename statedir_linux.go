@@ -3,7 +3,6 @@ package caisson
 import (
 	"errors"
 	"os"
-	"syscall"
 
 	"github.com/caisson-go/caisson/internal/statedir"
 	"github.com/caisson-go/caisson/internal/sys"
@@ -34,11 +33,7 @@ func stateDirError(err error) error {
 	if !ok {
 		return err
 	}
-	cause := e.Err
-	if cause == syscall.ENOTDIR {
-		cause = errNotDirectory
-	}
-	return &Error{e.Op, e.Path, cause, e.Hint}
+	return &Error{e.Op, e.Path, e.Err, e.Hint}
 }
 
 // openDir opens a directory, not a link to one, for listing.

@@ -87,6 +87,8 @@ func explain(op, ref, host string, err error) error {
 	switch {
 	case errors.As(err, &answer):
 		e.explainAnswer(answer, host)
+	case errors.Is(err, ErrOffline):
+		e.Hint = "registries are asked when Engine.Offline is false"
 	case errors.Is(err, ErrPlainHTTP), errors.As(err, &record):
 		e.Hint = fmt.Sprintf("if plain HTTP to %s is acceptable, list it in Engine.Insecure", host)
 	case errors.Is(err, ErrRealm):

@@ -54,6 +54,10 @@ func local(s *store.Store, r Reference, o *Options) (store.Image, error) {
 	e := &Error{Op: "resolve", Ref: r.String(), Err: err}
 	mend := errors.Is(err, errFetch) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrPlatform) ||
 		errors.Is(err, store.ErrDigest) || errors.Is(err, store.ErrDocument)
+	var of *store.Error
+	if errors.As(err, &of) && of.Op == "open" { // the store as a whole is of no use
+		mend = false
+	}
 	switch {
 	case o.Offline:
 		e.Err = &classError{ErrOffline, err}

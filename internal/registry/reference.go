@@ -40,7 +40,7 @@ func validHost(host string) bool {
 // latest unless there is a tag or a digest; of both the digest counts.
 func Parse(ref string) (Reference, error) {
 	refuse := func(err error) (Reference, error) {
-		return Reference{}, &Error{Op: "parse", Ref: ref, Err: &classError{ErrReference, err}}
+		return Reference{}, &Error{Op: "parse", Ref: ref, Err: &classError{ErrReference, err}, Hint: "write it as name:tag or name@sha256:..."}
 	}
 	if len(ref) > 512 {
 		return refuse(ErrReference)

@@ -28,7 +28,7 @@ func (s *Store) Entries() ([]v1.Descriptor, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, wrap("list", s.dir, err)
+		return nil, wrap("list", s.dir, s.unreadable(err))
 	}
 	return index.Manifests, nil
 }

@@ -44,7 +44,7 @@ var (
 // Error reports the object of the store that a step failed for. errors.Is sees through to fs.ErrNotExist,
 // fs.ErrPermission, the errno and the sentinels of this package.
 type Error struct {
-	Op   string // "open", "blob", "layer", "tag", "resolve"
+	Op   string // "blob", "layer", "tag", "resolve"; "open" if it is the state directory that cannot be used
 	Path string // the digest, reference or directory
 	Err  error
 	Hint string // one remedy, if there is one

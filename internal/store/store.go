@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/caisson-go/caisson/internal/layer"
+	"github.com/caisson-go/caisson/internal/statedir"
 	"github.com/caisson-go/caisson/internal/sys"
 )
 
@@ -79,12 +81,36 @@ func OpenWith(dir string, o Options) (*Store, error) {
 func (s *Store) Dir() string { return s.dir }
 
 // read opens the directory for a call that only reads.
-func (s *Store) read() (disk, error) { return s.open() }
+func (s *Store) read() (disk, error) {
+	root, err := s.open()
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // nothing was written yet
+		return nil, err
+	case err != nil:
+		return nil, s.unusable(err)
+	}
+	return root, nil
+}
+
+// unusable is the error about a state directory that cannot be used. The end of a context is no fault of its.
+func (s *Store) unusable(err error) error {
+	var e *Error
+	if err == nil || errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	e = &Error{Op: "open", Path: s.dir, Err: err}
+	for _, cause := range []error{fs.ErrPermission, fs.ErrNotExist, fs.ErrExist, syscall.EROFS, syscall.ENOTDIR} {
+		if errors.Is(err, cause) {
+			e.Hint = statedir.HintWritable
+		}
+	}
+	return e
+}
 
 // write opens the directory for a call that writes, and makes what is missing.
 func (s *Store) write(ctx context.Context) (disk, error) {
 	if err := makeDir(s.dir); err != nil {
-		return nil, wrap("open", s.dir, err)
+		return nil, s.unusable(err)
 	}
 	root, err := s.read()
 	if err != nil {
@@ -92,7 +118,7 @@ func (s *Store) write(ctx context.Context) (disk, error) {
 	}
 	if err := s.prepare(ctx, root); err != nil {
 		root.Close()
-		return nil, wrap("open", s.dir, err)
+		return nil, wrap("open", s.dir, s.unusable(err))
 	}
 	return root, nil
 }

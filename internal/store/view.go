@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"runtime"
@@ -23,9 +24,20 @@ type view struct {
 func (s *Store) look(root disk) (*view, error) {
 	index, err := readIndex(root)
 	if err != nil {
-		return nil, err
+		return nil, s.unreadable(err)
 	}
 	return s.lookAt(root, index), nil
+}
+
+// unreadable is the error about index.json, without which a store is of no use.
+func (s *Store) unreadable(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // nothing was written yet
+		return err
+	case errors.Is(err, ErrDocument):
+		return &Error{Op: "open", Path: s.dir, Err: err, Hint: "put back an index.json that is whole, or remove the directory and pull again"}
+	}
+	return s.unusable(err)
 }
 
 func (s *Store) lookAt(root disk, index *v1.IndexManifest) *view {
