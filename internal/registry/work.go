@@ -83,6 +83,10 @@ func (p *puller) planOne(ctx context.Context, w *work, top document) error {
 		return err
 	}
 	w.documents = append(w.documents, path[:len(path)-1]...)
+	if named, err := lookup(p.s, p.ref.String()); err == nil && top.desc.MediaType.IsIndex() && named.Digest == top.desc.Digest {
+		w.top = top.desc // the name is that of the whole index, pulled for all platforms, and stays so
+		return nil
+	}
 	w.top = d.desc
 	w.top.Platform = c.Platform()
 	return nil

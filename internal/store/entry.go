@@ -76,7 +76,7 @@ func (s *Store) add(ctx context.Context, list []Addition, move bool) error {
 	if err := root.SyncDir("blobs/sha256"); err != nil { // see tag
 		return err
 	}
-	return changeIndex(ctx, root, func(index *v1.IndexManifest) error {
+	return s.changeNames(ctx, root, func(index *v1.IndexManifest) error {
 		for i := range list {
 			list[i].apply(index, move)
 		}

@@ -105,7 +105,7 @@ func (s *Store) tag(ctx context.Context, ref string, desc v1.Descriptor) error {
 	}
 	desc = slim(desc)
 	desc.Annotations = map[string]string{refName: ref}
-	return changeIndex(ctx, root, func(index *v1.IndexManifest) error {
+	return s.changeNames(ctx, root, func(index *v1.IndexManifest) error {
 		index.Manifests = append(without(index.Manifests, ref, desc.Digest), desc)
 		return nil
 	})

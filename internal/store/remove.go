@@ -32,7 +32,7 @@ func (s *Store) untag(ctx context.Context, ref string) error {
 		return err
 	}
 	defer release()
-	return changeIndex(ctx, root, func(index *v1.IndexManifest) error {
+	return s.changeNames(ctx, root, func(index *v1.IndexManifest) error {
 		if !slices.ContainsFunc(index.Manifests, func(d v1.Descriptor) bool { return d.Annotations[refName] == ref && ref != "" }) {
 			return fs.ErrNotExist
 		}
