@@ -70,7 +70,7 @@ func (n *newImage) change(instructions []string) error {
 // keep stores the image, its layers unpacked, and gives it a name, if there is one.
 func (n *newImage) keep(ctx context.Context, e *Engine, name string, now time.Time) (*Image, error) {
 	n.config.Created = v1.Time{Time: now}
-	if err := e.unpackLayers(ctx, n.store, &n.manifest, &n.config); err != nil {
+	if err := registry.UnpackStored(ctx, n.store, &n.manifest, &n.config, registry.BudgetFor(n.manifest.Layers), e.layerOptions()); err != nil {
 		return nil, err
 	}
 	config := types.OCIConfigJSON

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/caisson-go/caisson/internal/registry"
 	"github.com/caisson-go/caisson/internal/store"
 )
@@ -24,19 +22,14 @@ func (e *Engine) unpacked(ctx context.Context, img *Image) (*Image, error) {
 	if _, err := s.Resolve(img.id); err == nil || !errors.Is(err, store.ErrIncomplete) {
 		return e.again(img)
 	}
-	if err := e.unpackLayers(ctx, s, &img.stored.Manifest, &img.stored.Config); err != nil {
+	layers := e.layerOptions()
+	if err := registry.Unpack(ctx, s, img.stored, img.String(), registry.Options{Layer: &layers}); err != nil {
 		return nil, imageError("unpack", img.String(), err)
 	}
 	if err := s.Settle(ctx); err != nil {
 		return nil, imageError("unpack", img.String(), err)
 	}
 	return e.again(img)
-}
-
-// unpackLayers unpacks the layers of an image that the store has packed, but for those where that has been done. What they
-// may grow to together is bounded.
-func (e *Engine) unpackLayers(ctx context.Context, s *store.Store, m *v1.Manifest, c *v1.ConfigFile) error {
-	return registry.UnpackStored(ctx, s, m, c, registry.BudgetFor(m.Layers), e.layerOptions())
 }
 
 // again is an image as the store has it now.

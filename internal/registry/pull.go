@@ -30,7 +30,7 @@ func Pull(ctx context.Context, s *store.Store, ref string, o Options) (store.Ima
 	}
 	img, err := store.Image{}, errFetch
 	if o.Policy != Always || o.Offline {
-		img, err = local(s, r, &o)
+		img, err = local(ctx, s, r, &o)
 	}
 	if errors.Is(err, errFetch) {
 		img, err = fetch(ctx, s, r, &o)
@@ -46,12 +46,12 @@ func Pull(ctx context.Context, s *store.Store, ref string, o Options) (store.Ima
 var errFetch = errors.New("to be fetched")
 
 // local looks for the image in the store.
-func local(s *store.Store, r Reference, o *Options) (store.Image, error) {
-	img, err := stored(s, r, o)
+func local(ctx context.Context, s *store.Store, r Reference, o *Options) (store.Image, error) {
+	img, err := stored(ctx, s, r, o)
 	if err == nil {
 		return img, nil
 	}
-	e := &Error{Op: "resolve", Ref: r.String(), Err: err}
+	e := &Error{Op: "resolve", Ref: r.String(), Err: ended(ctx, err)}
 	mend := errors.Is(err, errFetch) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrPlatform) ||
 		errors.Is(err, store.ErrDigest) || errors.Is(err, store.ErrDocument)
 	var of *store.Error
@@ -59,6 +59,7 @@ func local(s *store.Store, r Reference, o *Options) (store.Image, error) {
 		mend = false
 	}
 	switch {
+	case ctx.Err() != nil:
 	case o.Offline:
 		e.Err = &classError{ErrOffline, err}
 		e.Hint = "pull the image when registries may be asked"
@@ -70,8 +71,12 @@ func local(s *store.Store, r Reference, o *Options) (store.Image, error) {
 	return store.Image{}, e
 }
 
-// stored finds a complete image of the store.
-func stored(s *store.Store, r Reference, o *Options) (store.Image, error) {
+// stored finds a complete image of the store. Layers that are only packed there, because they were pushed to it or came
+// for another platform, are unpacked.
+func stored(ctx context.Context, s *store.Store, r Reference, o *Options) (store.Image, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Image{}, err
+	}
 	if o.AllPlatforms {
 		d, err := complete(s, r.String())
 		if err != nil {
@@ -80,6 +85,16 @@ func stored(s *store.Store, r Reference, o *Options) (store.Image, error) {
 		if !d.MediaType.IsIndex() && o.Policy == Missing && !o.Offline {
 			return store.Image{}, errFetch // it may have been chosen from an index
 		}
+	}
+	img, err := resolve(s, r, o)
+	if !errors.Is(err, store.ErrIncomplete) {
+		return img, err
+	}
+	if err := unpackNamed(ctx, s, r, o); err != nil {
+		if o.Policy == Missing && !o.Offline && ctx.Err() == nil && !lasting(err) {
+			err = &classError{errFetch, err} // the registry may have what is missing or damaged
+		}
+		return store.Image{}, err
 	}
 	return resolve(s, r, o)
 }

@@ -2,7 +2,10 @@ package registry
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -10,6 +13,63 @@ import (
 	"github.com/caisson-go/caisson/internal/layer"
 	"github.com/caisson-go/caisson/internal/store"
 )
+
+// Unpack unpacks the layers of an image of the store that are only packed there so far, Jobs at once. Of the options
+// Jobs, Layer and Progress count; ref is the image in what Progress is told. No registry is asked.
+//
+// Errors: those of store.Store.PutLayer; fs.ErrNotExist for a layer that is not even there packed; ErrMediaType;
+// ErrTooLarge; ctx.Err().
+func Unpack(ctx context.Context, s *store.Store, img *store.Image, ref string, o Options) error {
+	o = o.withDefaults()
+	parts := make([]piece, len(img.Manifest.Layers))
+	for i, d := range img.Manifest.Layers {
+		if _, err := compressionOf(d.MediaType); err != nil {
+			return fmt.Errorf("layer %s: %w", d.Digest, err)
+		}
+		parts[i] = piece{desc: d, diffID: img.Config.RootFS.DiffIDs[i]}
+	}
+	release, err := s.Begin(ctx) // nothing of it is removed meanwhile
+	if err != nil {
+		return err
+	}
+	defer release()
+	rep, stop := newReporter(ref, o.Progress)
+	defer stop()
+	p := &puller{s: s, o: &o, rep: rep, unpacked: BudgetFor(img.Manifest.Layers)}
+	for _, l := range parts {
+		rep.phase(l.desc, Waiting)
+	}
+	return parallel(ctx, o.Jobs, largestFirst(parts, func(l piece) int64 { return l.desc.Size }), p.unpackHere)
+}
+
+// unpackHere is unpackStored for what is not fetched if it is damaged.
+func (p *puller) unpackHere(ctx context.Context, l piece) error {
+	if !p.s.HasBlob(l.desc.Digest, l.desc.Size) {
+		return fmt.Errorf("layer %s: %w", l.desc.Digest, fs.ErrNotExist)
+	}
+	phase := Exists
+	err := p.unpack(ctx, l, func() (io.ReadCloser, error) {
+		phase = Done
+		p.rep.phase(l.desc, Unpacking)
+		return p.s.Blob(l.desc.Digest)
+	})
+	if err == nil {
+		p.rep.phase(l.desc, phase)
+	}
+	return err
+}
+
+// unpackNamed unpacks the image that a name of the store stands for.
+func unpackNamed(ctx context.Context, s *store.Store, r Reference, o *Options) error {
+	img, err := s.Find(r.String(), o.Platform)
+	if errors.Is(err, ErrPlatform) { // a manifest that does not say what it is for; see resolve
+		img, err = s.Find(r.String(), nil)
+	}
+	if err != nil {
+		return err
+	}
+	return Unpack(ctx, s, &img, r.String(), *o)
+}
 
 // Decompress makes the tar stream of a layer's blob, packed as its media type says. Closing it closes the blob, as does
 // an error. A stream that grows out of proportion ends with ErrTooLarge.
