@@ -2,12 +2,17 @@ package caisson
 
 import (
 	"context"
+	"time"
 )
 
 // CommitOptions refine Commit. The zero value, and nil, are the defaults.
 type CommitOptions struct {
 	Author  string // whose work it is, for the image and this step; empty: nobody is named
-	Message string // a comment for the image's history
+	Message string // a comment for the image's history; empty: none
+
+	// Created is when the image was made, in it and in its history. Zero: now. With a time of the caller's the same files
+	// and settings give the same image, with the same ID, each time.
+	Created time.Time
 
 	// Changes are instructions that change the image's settings, written as in a Dockerfile: CMD, ENTRYPOINT, ENV,
 	// EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR.

@@ -28,7 +28,10 @@ func (l *live) commit(ctx context.Context, name string, o *CommitOptions) (img *
 	if err := n.change(o.Changes); err != nil {
 		return nil, err
 	}
-	now := time.Now().UTC()
+	now := o.Created.UTC()
+	if now.IsZero() {
+		now = time.Now().UTC()
+	}
 	step := v1.History{Created: v1.Time{Time: now}, Author: o.Author, Comment: o.Message}
 	err = l.withTree(ctx, o.Live, func(ctx context.Context, t *changes.Tree) error {
 		for _, dir := range l.newLayers() {

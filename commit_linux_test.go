@@ -1,10 +1,14 @@
 package caisson_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -95,4 +99,59 @@ func TestCommitOfSnapshots(t *testing.T) {
 		t.Error(err)
 	}
 	holds(t, made, "/two", "2")
+}
+
+// With a time of the caller's, what is the same is the same image.
+func TestCommitIsReproducible(t *testing.T) {
+	e := engine(t)
+	root, err := e.RootFS(smallRoot(t))
+	must(t, err)
+	c := written(t, root, "/new", "content")
+	created := time.Date(2001, 2, 3, 4, 5, 6, 0, time.FixedZone("", 3600))
+	var ids []string
+	for _, o := range []*caisson.CommitOptions{{Created: created}, {Created: created.UTC()}, nil} {
+		before := time.Now().Add(-time.Second)
+		img, err := c.Commit(t.Context(), "", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, img.ID())
+		info, err := img.Inspect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := info.History[len(info.History)-1].Created
+		if o != nil && (!info.Created.Equal(created) || !last.Equal(created)) || o == nil && (info.Created.Before(before) || last.Before(before)) {
+			t.Errorf("made at %v, the last step at %v", info.Created, last)
+		}
+	}
+	if ids[0] != ids[1] || ids[0] == ids[2] {
+		t.Errorf("%q", ids)
+	}
+}
+
+// What reads a container says which one it is about, also when its context is done.
+func TestReadersOfAContainerWithAnEndedContext(t *testing.T) {
+	e := engine(t)
+	root, err := e.RootFS(smallRoot(t))
+	must(t, err)
+	c := written(t, root, "/new", "content")
+	s, err := c.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for what, err := range map[string]error{
+		"Commit": errorOf(c.Commit(ctx, "", nil)), "named": errorOf(c.Commit(ctx, "made", nil)), "Diff": lastError(c.Diff(ctx)),
+		"Export": c.Export(ctx, io.Discard), "Snapshot": errorOf(c.Snapshot(ctx)), "Restore": c.Restore(ctx, s), "Remove": s.Remove(ctx),
+	} {
+		var typed *caisson.Error
+		if !errors.Is(err, context.Canceled) || !errors.As(err, &typed) || typed.Path == "" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := c.Restore(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "Container.Snapshot") {
+		t.Errorf("Restore of nothing: %v", err)
+	}
 }

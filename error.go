@@ -162,6 +162,14 @@ func lifeHint(err error) string {
 		return "call Start first"
 	case errors.Is(err, ErrStarted):
 		return "there is one start, and pipes are made before it"
+	case errors.Is(err, errNoSnap):
+		return "Container.Snapshot makes one, Engine.Snapshot finds one"
+	case errors.Is(err, errOtherEngine):
+		return "use one that a container of the same engine has made"
+	case errors.Is(err, errRestart):
+		return "wait for it"
+	case errors.Is(err, errPipes):
+		return "start a container from the snapshot"
 	case errors.Is(err, errNoWriter):
 		return "give it a file"
 	case errors.Is(err, errSet):

@@ -47,7 +47,7 @@ func (s *Snapshot) String() string { return snapshotImage + s.id[:min(12, len(s.
 // Errors: *Error; fs.ErrNotExist if it is gone; ErrInUse while it is; ctx.Err.
 func (s *Snapshot) Remove(ctx context.Context) error {
 	if s == nil || s.engine == nil {
-		return &Error{"remove", "snapshot", errNoSnap, "Container.Snapshot makes one"}
+		return &Error{"remove", "snapshot", errNoSnap, "Container.Snapshot makes one, Engine.Snapshot finds one"}
 	}
 	if err := checkDone(ctx, "remove", s.String()); err != nil {
 		return err
