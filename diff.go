@@ -15,7 +15,7 @@ type Change struct {
 // ChangeKind says how a path has changed.
 type ChangeKind string
 
-// The kinds of changes; docker diff prints the first letters A, C and D.
+// The kinds of changes, for which docker diff prints A, C and D.
 const (
 	ChangeAdded    ChangeKind = "added"
 	ChangeModified ChangeKind = "modified"

@@ -20,7 +20,8 @@ import (
 // dir is where the programs are.
 var dir string
 
-// The examples are built as their users get them, without cgo; one of them serves as the content of an image.
+// The examples are built as their users get them, without cgo; one of them serves as the content of an image, with a
+// program that writes.
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		var err error
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./...")
+		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./...", "./testdata/put")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)

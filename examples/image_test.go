@@ -45,7 +45,7 @@ func push(t *testing.T, config v1.Config) (ref string) {
 	t.Helper()
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return archive("explain") })
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return archive("explain", "put") })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,19 +67,21 @@ func push(t *testing.T, config v1.Config) (ref string) {
 	return ref
 }
 
-// archive is a layer with one of the examples at its root.
-func archive(program string) (io.ReadCloser, error) {
-	content, err := os.ReadFile(filepath.Join(dir, program))
-	if err != nil {
-		return nil, err
-	}
+// archive is a layer with programs at its root.
+func archive(programs ...string) (io.ReadCloser, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	if err := w.WriteHeader(&tar.Header{Name: program, Mode: 0o755, Size: int64(len(content))}); err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(content); err != nil {
-		return nil, err
+	for _, program := range programs {
+		content, err := os.ReadFile(filepath.Join(dir, program))
+		if err != nil {
+			return nil, err
+		}
+		if err := w.WriteHeader(&tar.Header{Name: program, Mode: 0o755, Size: int64(len(content))}); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(content); err != nil {
+			return nil, err
+		}
 	}
 	return io.NopCloser(&b), w.Close()
 }

@@ -44,6 +44,14 @@ func TestImagesExample(t *testing.T) {
 	check(t, from(t, images("-change", `CMD ["/explain"]`, "import", "imported"), exported), 0, "docker.io/library/imported:latest")
 	check(t, program(t, "run", "--state", state, "--pull", "never", "imported", "/explain", "--", "/in/it"), 0, "execve     /in/it")
 	check(t, program(t, "export", "-state", state, "imported", "explain"), 0, "\x7fELF")
+	check(t, images("diff", "imported", "/put", "/new", "x"), 0, "A /new\n")
+	check(t, images("-message", "why", "commit", "imported", "made", "/put", "/new", "x"), 0, "docker.io/library/made:latest sha256:")
+	check(t, images("history", "made"), 0, "/put /new x", "why")
+	made := said(t, images("snapshot", "made", "/put", "/newer", "y"))
+	check(t, images("snapshots"), 0, made)
+	check(t, images("diff", made, "/put", "/newer", "yy"), 0, "C /newer\n")
+	check(t, images("rm", "made"), 1, "in use")
+	check(t, images("rm", made, "made"), 0, "untagged: docker.io/library/made:latest")
 	check(t, images("-all", "prune"), 0, "untagged: docker.io/library/imported:latest", "freed")
 	check(t, images("ls"), 0)
 
@@ -67,6 +75,16 @@ func into(t *testing.T, cmd *exec.Cmd, name string) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// said is the line that a program prints.
+func said(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // from gives a program a file as its standard input.

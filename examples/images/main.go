@@ -1,4 +1,4 @@
-// Command images does to images what docker image does, each command in a few lines of the library.
+// Command images does to images what docker image, commit and diff do, each command in a few lines of the library.
 //
 //	go run ./examples/images pull docker.io/library/alpine:3.20
 //	go run ./examples/images ls
@@ -41,7 +41,7 @@ type command struct {
 }
 
 func commands() []command {
-	return slices.Concat(registryCommands(), listCommands(), fileCommands(), storeCommands())
+	return slices.Concat(registryCommands(), listCommands(), fileCommands(), storeCommands(), containerCommands())
 }
 
 func main() {
@@ -63,8 +63,8 @@ func run(ctx context.Context, args []string) error {
 	f.StringVar(&a.platform, "platform", "", "a `platform` such as linux/arm64")
 	f.BoolVar(&a.all, "all", false, "pull, push: every platform; prune: every unused image; load: every name")
 	f.BoolVar(&a.force, "force", false, "rm: by digest, with all names; check: repair")
-	f.Func("change", "import: an `instruction` of a Dockerfile", func(v string) error { a.changes = append(a.changes, v); return nil })
-	f.StringVar(&a.message, "message", "", "import: a `comment`")
+	f.Func("change", "import, commit: an `instruction` of a Dockerfile", func(v string) error { a.changes = append(a.changes, v); return nil })
+	f.StringVar(&a.message, "message", "", "import, commit: a `comment`")
 	f.StringVar(&a.format, "format", "", "save: docker or oci")
 	f.StringVar(&a.listen, "listen", "localhost:5000", "serve: the `address`")
 	f.Usage = func() { usage(f) }

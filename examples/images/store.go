@@ -12,7 +12,7 @@ func storeCommands() []command {
 	return []command{
 		{"tag", "IMAGE REFERENCE", "give an image a further name", 2, (*app).tag},
 		{"untag", "REFERENCE...", "take names away", 1, (*app).untag},
-		{"rm", "IMAGE...", "remove names, and images with their last one", 1, (*app).remove},
+		{"rm", "IMAGE...", "remove names, images with their last one, and snapshots", 1, (*app).remove},
 		{"prune", "", "remove what nothing refers to", 0, (*app).prune},
 		{"check", "", "read everything again and compare it", 0, (*app).check},
 	}
@@ -37,6 +37,12 @@ func (a *app) untag(ctx context.Context, args []string) error {
 
 func (a *app) remove(ctx context.Context, args []string) error {
 	for _, name := range args {
+		if is, err := a.removeSnapshot(ctx, name); is {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		r, err := a.engine.RemoveImage(ctx, name, &caisson.RemoveImageOptions{Force: a.force})
 		if err != nil {
 			return err
