@@ -12,7 +12,7 @@ import (
 // What a program has changed, as docker diff.
 func ExampleContainer_Diff() {
 	ctx := context.Background()
-	c := exampleImage().Command("sh", "-c", "apk add git")
+	c := pulledImage().Command("sh", "-c", "apk add git")
 	if err := c.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func ExampleContainer_Diff() {
 // An image of what a program has left.
 func ExampleContainer_Commit() {
 	ctx := context.Background()
-	c := exampleImage().Command("sh", "-c", "apk add git")
+	c := pulledImage().Command("sh", "-c", "apk add git")
 	if err := c.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func ExampleContainer_Commit() {
 // The files of a container as one tar archive.
 func ExampleContainer_Export() {
 	ctx := context.Background()
-	c := exampleImage().Command("sleep", "60")
+	c := pulledImage().Command("sleep", "60")
 	if err := c.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
@@ -57,4 +57,14 @@ func ExampleContainer_Export() {
 	if err := c.Export(ctx, os.Stdout); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// pulledImage is an image that was pulled some time ago.
+func pulledImage() *caisson.Image {
+	var engine caisson.Engine
+	img, err := engine.Image(context.Background(), "alpine:3.20")
+	if err != nil {
+		log.Fatal(err)
+	}
+	return img
 }

@@ -143,7 +143,8 @@ func (e *Engine) ImportRootFS(ctx context.Context, r io.Reader, ref string, o *I
 	return e.image(img), nil
 }
 
-// Export writes the image's files as one tar archive, its layers merged, without unpacking anything.
+// Export writes the image's files as one tar archive, its layers merged, without unpacking anything. Directories with files
+// come a second time at the end, with the time that making the files has changed for whoever extracts the archive.
 //
 // Errors: *Error; fs.ErrNotExist if it has been removed; errors.ErrUnsupported for an image that is not in the store; the
 // error of w; ctx.Err.
