@@ -180,10 +180,3 @@ func TestAttackT08WorkingDirectoryIsMade(t *testing.T) {
 		}
 	})
 }
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +19,30 @@ import (
 
 	"github.com/caisson-go/caisson"
 )
+
+// must fails the test because of an error.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// errorOf is the error of a call that has a result too.
+func errorOf[T any](_ T, err error) error { return err }
+
+// names are the names of the engine's images.
+func names(t *testing.T, e *caisson.Engine) (list []string) {
+	t.Helper()
+	for img, err := range e.Images(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, img.Ref())
+	}
+	slices.Sort(list)
+	return list
+}
 
 // randomImage is an image with nothing useful in it.
 func randomImage(t *testing.T) v1.Image {

@@ -13,19 +13,6 @@ import (
 	"github.com/caisson-go/caisson"
 )
 
-// names are the names of the engine's images.
-func names(t *testing.T, e *caisson.Engine) (list []string) {
-	t.Helper()
-	for img, err := range e.Images(t.Context()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, img.Ref())
-	}
-	slices.Sort(list)
-	return list
-}
-
 // Names come and go as with docker tag and docker image rm, and the image with the last of them.
 func TestNamesOfAnImage(t *testing.T) {
 	e := engine(t)

@@ -133,8 +133,6 @@ func TestSnapshotRemove(t *testing.T) {
 	}
 }
 
-func errorOf[T any](_ T, err error) error { return err }
-
 // Restore brings back what was there, in the same container, as often as wanted.
 func TestRestore(t *testing.T) {
 	img := smallImage(t, engine(t))
