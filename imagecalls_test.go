@@ -5,13 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -97,58 +93,6 @@ func imageCalls(t *testing.T, e *caisson.Engine, img *caisson.Image) map[string]
 		"Tag":          func(ctx context.Context) error { return img.Tag(ctx, "other") },
 		"Push":         func(ctx context.Context) error { return img.Push(ctx, "127.0.0.1:1/x", nil) },
 		"Export":       func(ctx context.Context) error { return img.Export(ctx, io.Discard) },
-	}
-}
-
-// A state directory that cannot be used is named by whatever finds it so, with what to do.
-func TestUnusableStateDirectory(t *testing.T) {
-	for why, spoil := range map[string]func(dir string) (error, error){
-		"a file in its place": func(dir string) (error, error) {
-			return syscall.ENOTDIR, errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600))
-		},
-		"no permission": func(dir string) (error, error) {
-			if os.Geteuid() == 0 {
-				return fs.ErrPermission, os.Chown(dir, 1234, -1)
-			}
-			return fs.ErrPermission, os.Chmod(dir, 0)
-		},
-		"an index that is none": func(dir string) (error, error) {
-			return nil, os.WriteFile(filepath.Join(dir, "index.json"), []byte("{"), 0o600)
-		},
-	} {
-		e := &caisson.Engine{Dir: filepath.Join(t.TempDir(), "state")}
-		img := imported(t, e)
-		calls := imageCalls(t, e, img)
-		calls["V1"] = func(context.Context) error { return errorOf(img.V1()) }
-		calls["FS"] = func(context.Context) error { return errorOf(fs.Stat(img.FS(), ".")) }
-		calls["Run"] = func(ctx context.Context) error { return e.New(caisson.Spec{Image: img.ID()}).Run(ctx) }
-		if why != "an index that is none" { // which no snapshot needs
-			calls["Snapshots"] = func(ctx context.Context) error { return lastError(e.Snapshots(ctx)) }
-			calls["Snapshot"] = func(ctx context.Context) error {
-				return errorOf(e.Snapshot(ctx, strings.Repeat("0", 64)))
-			}
-		} else {
-			for _, name := range []string{"V1", "FS", "ImportRootFS", "Load", "Check"} { // they say it in another way, or do without
-				delete(calls, name)
-			}
-		}
-		want, err := spoil(e.Dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name, call := range calls {
-			err := call(t.Context())
-			var typed *caisson.Error
-			if !errors.As(err, &typed) || typed.Hint == "" || typed.Path == "" || !strings.Contains(err.Error(), e.Dir) || want != nil && !errors.Is(err, want) {
-				t.Errorf("%s: %s: %v", why, name, err)
-			}
-			if n := strings.Count(strings.ToLower(err.Error()), "caisson: "); n != 1 {
-				t.Errorf("%s: %s: says %d times whose error it is: %v", why, name, n, err)
-			}
-		}
-		if why == "no permission" && os.Geteuid() != 0 {
-			must(t, os.Chmod(e.Dir, 0o700)) //nolint:gosec // it is removed then
-		}
 	}
 }
 

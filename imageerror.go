@@ -1,6 +1,7 @@
 package caisson
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -21,8 +22,11 @@ func imageError(op, object string, err error) error {
 	if err == nil || errors.As(err, &own) {
 		return err
 	}
-	e := &Error{Op: op, Path: object}
+	e := &Error{Op: op, Path: cmp.Or(object, "image")}
 	e.Err, e.Hint = imageCause(err)
+	if e.Hint == "" && e.Err == (notStored{}) {
+		e.Hint = "Engine.Images lists what there is"
+	}
 	if errors.Is(err, store.ErrInUse) {
 		var user *store.InUseError
 		if errors.As(err, &user) {

@@ -2,6 +2,8 @@ package caisson
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"iter"
 	"strings"
 	"time"
@@ -83,7 +85,11 @@ func (e *Engine) Untag(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	return imageError("untag", ref, s.Untag(ctx, name))
+	err = s.Untag(ctx, name)
+	if beginsDigest(ref) && errors.Is(err, fs.ErrNotExist) {
+		return &Error{"untag", ref, notStored{}, "a name can be taken away, and a digest cannot; Engine.RemoveImage removes the image"}
+	}
+	return imageError("untag", ref, err)
 }
 
 // RemoveImageOptions refine RemoveImage. The zero value, and nil, are the defaults.

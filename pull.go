@@ -1,6 +1,7 @@
 package caisson
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -202,7 +203,7 @@ func (e *Engine) resolve(shown, name, hint string) (*Image, error) {
 	if own != "" {
 		hint = own
 	}
-	return nil, &Error{"image", shown, err, hint}
+	return nil, &Error{"image", cmp.Or(shown, "image"), err, hint}
 }
 
 // image is the public handle of a stored image.

@@ -78,7 +78,7 @@ func read(ctx context.Context, r io.Reader, in *store.Intake, l Limits) (*scan, 
 			break
 		}
 		if err == io.EOF {
-			return nil, fail("", fmt.Errorf("%w: it is empty", ErrFormat), "")
+			return nil, fail("", fmt.Errorf("%w: it is empty", ErrFormat), "give it a file made by save")
 		}
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) { // cleanName judges the name
 			return nil, streamError("", err)

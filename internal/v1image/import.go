@@ -51,7 +51,7 @@ func importNamed(ctx context.Context, s *store.Store, ref string, o *layer.Optio
 	defer done()
 	desc, err := do(in)
 	if err == nil && !named(name.String(), desc.Digest) {
-		err = fmt.Errorf("%w: the name has another than %s", store.ErrDigest, desc.Digest)
+		err = &Error{"import", ref, fmt.Errorf("%w: the name has another than %s", store.ErrDigest, desc.Digest), "leave the digest out of the name"}
 	}
 	if err == nil {
 		err = s.Tag(ctx, name.String(), desc)
