@@ -59,6 +59,7 @@ type job struct {
 // and all have ended when it returns.
 func unpackLayers(ctx context.Context, s *store.Store, c contents, list []image, o *LoadOptions) error {
 	var jobs []job
+	var packed []v1.Descriptor
 	seen := map[v1.Hash]bool{}
 	for _, img := range list {
 		for _, p := range img.parts {
@@ -68,7 +69,7 @@ func unpackLayers(ctx context.Context, s *store.Store, c contents, list []image,
 			for i, d := range p.m.Layers {
 				if !seen[p.c.diffIDs[i]] {
 					seen[p.c.diffIDs[i]] = true
-					jobs = append(jobs, job{d, p.c.diffIDs[i]})
+					jobs, packed = append(jobs, job{d, p.c.diffIDs[i]}), append(packed, d)
 				}
 			}
 		}
@@ -76,7 +77,7 @@ func unpackLayers(ctx context.Context, s *store.Store, c contents, list []image,
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
-	left := registry.NewBudget(2 * store.MaxImage)
+	left := registry.BudgetFor(packed)
 	var wg sync.WaitGroup
 	for range min(o.Jobs, len(jobs)) {
 		wg.Go(func() {

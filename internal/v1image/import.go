@@ -40,7 +40,7 @@ func importNamed(ctx context.Context, s *store.Store, ref string, o *layer.Optio
 	if err != nil {
 		return v1.Descriptor{}, wrap("import", ref, err)
 	}
-	in := &importer{s: s, o: layer.Defaults()}
+	in := &importer{s: s, o: layer.Defaults(), budget: registry.BudgetFor}
 	if o != nil {
 		in.o = *o
 	}
@@ -70,8 +70,9 @@ func named(name string, h v1.Hash) bool {
 
 // importer is one import.
 type importer struct {
-	s *store.Store
-	o layer.Options
+	s      *store.Store
+	o      layer.Options
+	budget func(layers []v1.Descriptor) *registry.Budget // for what an image may be unpacked to
 }
 
 // image stores an image. What it says of itself is believed only as far as it can be verified.
@@ -126,6 +127,7 @@ func (in *importer) layers(ctx context.Context, img v1.Image, m *v1.Manifest, di
 	if len(layers) != len(m.Layers) {
 		return fmt.Errorf("%w: %d layers, and %d in the manifest", ErrChanged, len(layers), len(m.Layers))
 	}
+	left := in.budget(m.Layers)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int32
@@ -135,7 +137,7 @@ func (in *importer) layers(ctx context.Context, img v1.Image, m *v1.Manifest, di
 			for i := int(next.Add(1)) - 1; i < len(layers) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				err := in.layer(ctx, layers[i], m.Layers[i])
 				if err == nil && diffIDs != nil {
-					err = in.unpackOrMend(ctx, layers[i], m.Layers[i], diffIDs[i])
+					err = in.unpackOrMend(ctx, layers[i], m.Layers[i], diffIDs[i], left)
 				}
 				if err != nil {
 					cancel(fmt.Errorf("layer %s: %w", m.Layers[i].Digest, err)) // keeps the first
@@ -174,19 +176,19 @@ func (in *importer) layer(ctx context.Context, l v1.Layer, d v1.Descriptor) erro
 }
 
 // unpackOrMend unpacks a stored layer. A blob that was damaged on the disk since it was verified is taken anew, once.
-func (in *importer) unpackOrMend(ctx context.Context, l v1.Layer, d v1.Descriptor, diffID v1.Hash) error {
-	err := in.unpack(ctx, d, diffID)
+func (in *importer) unpackOrMend(ctx context.Context, l v1.Layer, d v1.Descriptor, diffID v1.Hash, left *registry.Budget) error {
+	err := in.unpack(ctx, d, diffID, left)
 	if err == nil || ctx.Err() != nil || !errors.Is(in.s.CheckBlob(ctx, d.Digest), store.ErrDigest) {
 		return err
 	}
 	if err := in.layer(ctx, l, d); err != nil {
 		return err
 	}
-	return in.unpack(ctx, d, diffID)
+	return in.unpack(ctx, d, diffID, left)
 }
 
 // unpack unpacks a stored layer. Where layers can not be unpacked the blob is all there is of it.
-func (in *importer) unpack(ctx context.Context, d v1.Descriptor, diffID v1.Hash) error {
+func (in *importer) unpack(ctx context.Context, d v1.Descriptor, diffID v1.Hash, left *registry.Budget) error {
 	if !layer.Supported {
 		_, _, err := registry.Packing(d.MediaType)
 		return err
@@ -196,6 +198,6 @@ func (in *importer) unpack(ctx context.Context, d v1.Descriptor, diffID v1.Hash)
 		if err != nil {
 			return nil, err
 		}
-		return registry.Decompress(d.MediaType, blob)
+		return left.Decompress(d.MediaType, blob)
 	}, in.o)
 }

@@ -195,6 +195,30 @@ func TestImportEnds(t *testing.T) {
 	}
 }
 
+// T39: what the layers of an image grow to together is bounded.
+func TestImportBudget(t *testing.T) {
+	if !layer.Supported {
+		t.Log("nothing is unpacked here")
+		return
+	}
+	s := open(t)
+	small := func(in *importer) (v1.Descriptor, error) {
+		in.budget = func(layers []v1.Descriptor) *registry.Budget {
+			if len(layers) != 2 {
+				t.Errorf("a budget for %d layers", len(layers))
+			}
+			return registry.NewBudget(6000) // each of the two layers alone fits in
+		}
+		return in.image(t.Context(), randomImage(t), true)
+	}
+	if _, err := importNamed(t.Context(), s, "test:1", nil, small); !errors.Is(err, registry.ErrTooLarge) {
+		t.Errorf("importNamed: %v", err)
+	}
+	if _, err := s.Resolve("docker.io/library/test:1"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is there: %v", err)
+	}
+}
+
 // A layer blob that was damaged in the store is taken anew.
 func TestImportMends(t *testing.T) {
 	if !layer.Supported {
