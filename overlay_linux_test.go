@@ -5,7 +5,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/caisson-go/caisson"
 	"github.com/caisson-go/caisson/internal/testneed"
@@ -66,6 +69,39 @@ func TestOverlayErrors(t *testing.T) {
 	for _, o := range []caisson.Overlay{{}, {Lower: []string{"/a"}}, {Lower: []string{"/a"}, Upper: "/b"}} {
 		if err := o.Mount("/c"); !errors.As(err, &e) || e.Path != "/c" {
 			t.Fatal(err)
+		}
+	}
+}
+
+// What a kernel's defaults turn on is off in a container: its upper directory is one that everything else understands.
+func TestOverlayIsPlainWhateverTheDefaults(t *testing.T) {
+	shown := map[string]string{ // what the mount says where the default is another
+		"redirect_dir": "redirect_dir=nofollow", "redirect_always_follow": "redirect_dir=nofollow", "metacopy": "metacopy=off",
+		"index": "index=off", "nfs_export": "nfs_export=off", "xino_auto": "xino=off",
+	}
+	e := engine(t)
+	img := pushed(t, e, v1.Config{})
+	for _, user := range []caisson.NamespaceMode{"", caisson.NamespaceNew} {
+		c := img.Command("/bin/probe", "cat", "/proc/self/mountinfo")
+		c.Namespaces.User = user
+		out, err := c.Output(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		mount, _, _ := strings.Cut(string(out), "\n")
+		_, options, overlay := strings.Cut(mount, " - overlay ")
+		if !overlay {
+			t.Fatalf("the root is no overlay: %s", mount)
+		}
+		for parameter, option := range shown {
+			if on, _ := os.ReadFile("/sys/module/overlay/parameters/" + parameter); string(on) == "Y\n" && !strings.Contains(options, option) {
+				t.Errorf("%s is on by default, and the container's root is %s", parameter, options)
+			}
+		}
+		for _, on := range []string{"redirect_dir=on", "redirect_dir=follow", "metacopy=on", "index=on", "nfs_export=on", "xino=auto", "xino=on"} {
+			if strings.Contains(options, on) {
+				t.Errorf("the container's root has %s: %s", on, options)
+			}
 		}
 	}
 }

@@ -21,6 +21,14 @@ const (
 	maxOptions = 4095
 )
 
+// plain are the features of overlayfs that a kernel or a module's parameter may turn on by default, all off: with them an
+// upper directory holds names, contents and hard links in ways that only overlayfs reads, and cannot be mounted again over
+// other layers. For redirect_dir "nofollow" is the off that userxattr goes with, and that no default changes. All since
+// 4.19; Documentation/filesystems/overlayfs.rst, fs/overlayfs/params.c.
+func plain() []param {
+	return []param{{"redirect_dir", "nofollow"}, {"metacopy", "off"}, {"index", "off"}, {"nfs_export", "off"}, {"xino", "off"}}
+}
+
 // below is the overlay with one more directory at the very bottom, unless that is one too many.
 func (o Overlay) below(dir string, f Features) Overlay {
 	with := o
@@ -54,6 +62,7 @@ func (o *Overlay) Params(f Features) ([]param, bool) {
 	if o.Upper != "" {
 		params = append(params, param{"upperdir", o.Upper}, param{"workdir", o.Work})
 	}
+	params = append(params, plain()...)
 	if o.UserXattr {
 		params = append(params, param{"userxattr", ""})
 	}
@@ -69,6 +78,9 @@ func (o *Overlay) Options() string {
 	s := "lowerdir=" + strings.ReplaceAll(escapeList(o.Lower), ",", `\,`)
 	if o.Upper != "" {
 		s += ",upperdir=" + comma.Replace(o.Upper) + ",workdir=" + comma.Replace(o.Work)
+	}
+	for _, p := range plain() {
+		s += "," + p[0] + "=" + p[1]
 	}
 	if o.UserXattr {
 		s += ",userxattr"
