@@ -46,8 +46,7 @@ func options(dst *os.File) proxy.Options {
 func inUserNamespace(dst *os.File, o *Options, j judge) (hands, error) {
 	p, err := startInUserNamespace(options(dst), &proxy.Cage{Capabilities: fileCapabilities, FileSize: o.Limits.Bytes}, o)
 	if err != nil {
-		return nil, &Error{Op: "user namespace", Err: err,
-			Hint: "subordinate ids need newuidmap, newgidmap and user namespaces; see the probe"}
+		return nil, namespaceError(err)
 	}
 	return newByProxy(p, true, j)
 }

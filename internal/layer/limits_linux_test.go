@@ -58,6 +58,11 @@ func TestLayerLimits(t *testing.T) {
 				return entry{name: d + "/" + d + "/" + d + "/" + fmt.Sprint(i), typ: tar.TypeDir, mode: 0o1}
 			})
 		}, Limits{}, "bytes of names of directories without owner permission"},
+		{"names of implied directories", func() io.Reader {
+			return endless(func(i int) entry {
+				return file(strings.Repeat(strings.Repeat("d", 250)+"/", 15)+fmt.Sprint(i)+"/f", "")
+			})
+		}, Limits{}, "bytes of names of directories without an entry"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)

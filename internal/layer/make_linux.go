@@ -109,6 +109,7 @@ func (u *unpacker) directory(n entryName, h *tar.Header) error {
 		return err
 	}
 	path := pathIn(parent, n)
+	u.gotEntry(path)
 	if d := u.known[path]; d != nil {
 		return u.setLook(d, l)
 	}

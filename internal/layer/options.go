@@ -72,6 +72,11 @@ const (
 	// maxKnown bounds the memory for directories that may still be written to, in bytes.
 	maxKnown = 16 << 20
 
+	// maxImplied bounds the memory for the names of directories without an entry, in bytes, of which impliedCost are for
+	// each name beside its own.
+	maxImplied  = 16 << 20
+	impliedCost = 64
+
 	// maxResolved is the length in bytes of the path of a directory when links are resolved.
 	maxResolved = 8192
 
@@ -114,9 +119,13 @@ type Stats struct {
 	// Confined is what kept the unpacker in the directory.
 	Confined Confinement `json:"confined,omitzero"`
 
-	// Implied counts the parent directories that have no entry of their own. They are 0755 and root's here, and
-	// hide the mode and owner that a lower layer gives to the same directory.
+	// Implied counts the parent directories that had no entry of their own when they were needed. They are 0755 and
+	// root's here, and hide the mode and owner that a lower layer gives to the same directory.
 	Implied int64 `json:"implied,omitempty"`
+
+	// ImpliedPaths are the resolved paths of those that have got none since, without a slash in front, sorted. What the
+	// layer has removed or replaced again may be among them.
+	ImpliedPaths []string `json:"-"`
 }
 
 // Skip names one thing of a layer that was left out.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"hash/maphash"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/caisson-go/caisson/internal/inroot"
@@ -36,12 +38,13 @@ func Unpack(ctx context.Context, dst *os.File, r io.Reader, o Options) (Stats, e
 
 func unpackBy(ctx context.Context, dst *os.File, r io.Reader, o Options, by []taker) (Stats, error) {
 	o.Limits = o.Limits.withDefaults()
-	u := &unpacker{root: dst, o: &o, known: map[string]*directory{}, links: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
+	u := &unpacker{root: dst, o: &o, known: map[string]*directory{}, implied: map[string]bool{}, links: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
 	if err := u.begin(by); err != nil {
 		return u.stats, err
 	}
 	defer u.h.close()
 	err := u.run(ctx, stream(ctx, r, o.Limits))
+	u.stats.ImpliedPaths = slices.Sorted(maps.Keys(u.implied))
 	return u.stats, err
 }
 
@@ -64,9 +67,13 @@ type unpacker struct {
 	cost       int                   // bytes of memory for known
 	restricted int                   // bytes of names of directories whose mode keeps their owner out
 	forgot     bool                  // known does not hold every directory any more
-	open       [handles]*directory   // whose descriptors there are
-	used       [handles]int          // when each was used last
-	clock      int
+
+	implied     map[string]bool // resolved paths of directories without an entry, some of them gone again
+	impliedCost int             // bytes of memory for them
+
+	open  [handles]*directory // whose descriptors there are
+	used  [handles]int        // when each was used last
+	clock int
 
 	seed      maphash.Seed
 	links     map[uint64]struct{} // hashes of the resolved paths of the links made so far

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -36,6 +37,19 @@ func TestLayerEntryTypes(t *testing.T) {
 	})
 	if st.Skips != 1 || st.Skipped[0].What != "device 1:3" || st.Implied != 3 || st.Bytes != 5 {
 		t.Errorf("stats = %+v", st)
+	}
+}
+
+// The directories without an entry are told, by their resolved paths; not those that get one later.
+func TestLayerImpliedPaths(t *testing.T) {
+	w := newWorld(t)
+	st := w.mustUnpack(
+		file("a/b/f", ""), dir("own"), file("own/sub/f", ""), link("l", "own"), file("l/through/f", ""), file("./a/./c/f", ""),
+		file("late/x/f", ""), dir("late"), file(".wh.again", ""), file("again/f", ""), file("z/.wh.gone", ""),
+	)
+	want := []string{"a", "a/b", "a/c", "again", "late/x", "own/sub", "own/through", "z"}
+	if !slices.Equal(st.ImpliedPaths, want) {
+		t.Errorf("%q, want %q", st.ImpliedPaths, want)
 	}
 }
 

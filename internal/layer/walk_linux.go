@@ -79,11 +79,34 @@ func (u *unpacker) imply(parent *directory, base string) (*directory, error) {
 		return nil, err
 	}
 	u.stats.Implied++
+	if err := u.noteImplied(join(parent.path, base)); err != nil {
+		return nil, err
+	}
 	l, err := u.plain()
 	if err != nil {
 		return nil, err
 	}
 	return u.makeDir(parent, base, l, true)
+}
+
+// noteImplied remembers that a directory has no entry, until it gets one.
+func (u *unpacker) noteImplied(path string) error {
+	if u.implied[path] {
+		return nil
+	}
+	if u.impliedCost += len(path) + impliedCost; u.impliedCost > maxImplied {
+		return fail("mkdir", &LimitError{"bytes of names of directories without an entry", maxImplied})
+	}
+	u.implied[path] = true
+	return nil
+}
+
+// gotEntry forgets that a directory had none.
+func (u *unpacker) gotEntry(path string) {
+	if u.implied[path] {
+		delete(u.implied, path)
+		u.impliedCost -= len(path) + impliedCost
+	}
 }
 
 // walker resolves one path.
