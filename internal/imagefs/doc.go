@@ -17,7 +17,6 @@
 // Nothing is written to the disk, and no goroutine or descriptor is held between calls.
 //
 // The names, links and limits of a layer are judged by the rules of package layer, and layers are put together as
-// overlayfs does: what a path shows here is what it shows in a container. There are two differences. A directory that a
-// layer has no entry for keeps the mode and owner of the layers below, as the image specification means it, and device
-// nodes are shown, though they can not be read.
+// overlayfs does: what a path shows here is what it shows in a container. There are two differences. The root directory
+// looks as the image says, while a container has one of its own, and device nodes are shown, though they can not be read.
 package imagefs

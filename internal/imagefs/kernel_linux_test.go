@@ -11,18 +11,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/caisson-go/caisson/internal/changes"
 	"github.com/caisson-go/caisson/internal/layer"
 	"github.com/caisson-go/caisson/internal/testneed"
 )
 
 const overlayRounds = "CAISSON_TEST_IMAGEFS_ROUNDS" // per line: lower directories, the uppermost first, and a mount point last
 
-// What a path shows here is what overlayfs makes of the same layers, unpacked: for layers of entries that are in each
-// other's way as often as can be.
+// What a path shows here is what overlayfs makes of the same layers, unpacked, below their cover: for layers of entries that
+// are in each other's way as often as can be.
 func TestShowsWhatTheKernelShows(t *testing.T) {
 	testneed.Root(t)
 	const rounds = 60
@@ -34,13 +36,16 @@ func TestShowsWhatTheKernelShows(t *testing.T) {
 		var b blobs
 		var layers []Layer
 		var dirs []string
+		var implied [][]string
 		for i := range 3 {
-			content, entries, dst := randomLayer(t, r, filepath.Join(top, fmt.Sprintf("%d-%d", round, i)))
+			content, entries, dst, paths := randomLayer(t, r, filepath.Join(top, fmt.Sprintf("%d-%d", round, i)), int64(i))
 			if testing.Verbose() {
 				t.Logf("round %d layer %d: %q", round, i, entries)
 			}
 			layers, dirs = append(layers, b.plain(content)), append([]string{dst}, dirs...)
+			implied = append(implied, paths)
 		}
+		dirs = append([]string{cover(t, dirs, implied, filepath.Join(top, fmt.Sprintf("%d-cover", round)))}, dirs...)
 		mnt := filepath.Join(top, fmt.Sprintf("%d", round))
 		if err := os.Mkdir(mnt, 0o700); err != nil {
 			t.Fatal(err)
@@ -69,7 +74,7 @@ func TestShowsWhatTheKernelShows(t *testing.T) {
 }
 
 // randomLayer makes a layer of few names, and unpacks it. Entries that are refused are left out.
-func randomLayer(t *testing.T, r *rand.Rand, dst string) (content []byte, said []string, dir string) {
+func randomLayer(t *testing.T, r *rand.Rand, dst string, sec int64) (content []byte, said []string, dir string, implied []string) {
 	t.Helper()
 	pick := func(s ...string) string { return s[r.IntN(len(s))] }
 	path := func() string {
@@ -96,34 +101,67 @@ func randomLayer(t *testing.T, r *rand.Rand, dst string) (content []byte, said [
 		if e.name == ".wh..wh..opq" { // what comes of an opaque root is for the caller of package layer
 			continue
 		}
+		e.sec = sec*100 + int64(len(good))
 		if _, refused := imageOf(t, append(good, e)).Stat("."); refused == nil {
 			good, said = append(good, e), append(said, fmt.Sprintf("%c %s %s", e.header().Typeflag, e.name, e.link))
-		} else if err := unpack(t, t.TempDir(), append(good, e)); err == nil {
+		} else if _, err := unpack(t, t.TempDir(), append(good, e)); err == nil {
 			t.Errorf("refused here and unpacked there: %q, then %s: %v", said, e.name, refused)
 		}
 	}
 	if err := os.Mkdir(dst, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := unpack(t, dst, good); err != nil {
+	implied, err := unpack(t, dst, good)
+	if err != nil {
 		t.Fatalf("%q: %v", said, err)
 	}
-	return pack(t, good...), said, dst
+	return pack(t, good...), said, dst, implied
 }
 
-func unpack(t *testing.T, dst string, entries []entry) error {
+// cover makes the cover of layers, the uppermost first.
+func cover(t *testing.T, dirs []string, implied [][]string, dst string) string {
+	t.Helper()
+	var tree changes.Tree
+	for _, dir := range slices.Backward(dirs) {
+		d, err := os.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		tree.Lower = append(tree.Lower, d)
+	}
+	var b bytes.Buffer
+	if _, err := changes.WriteCover(t.Context(), &b, tree, implied); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dst, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d, err := os.Open(dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := layer.Unpack(t.Context(), d, &b, layer.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	return dst
+}
+
+// unpack tells the directories without an entry.
+func unpack(t *testing.T, dst string, entries []entry) (implied []string, err error) {
 	t.Helper()
 	d, err := os.Open(dst)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	_, err = layer.Unpack(t.Context(), d, bytes.NewReader(pack(t, entries...)), layer.Options{})
-	return err
+	st, err := layer.Unpack(t.Context(), d, bytes.NewReader(pack(t, entries...)), layer.Options{})
+	return st.ImpliedPaths, err
 }
 
-// looks maps paths to kinds, contents and, of what is no directory, modes: a directory that a layer implies looks
-// different on purpose.
+// looks maps paths to kinds, modes, times and contents. The root is left out, which a container has a directory of its own
+// for.
 func looks(t *testing.T, f fs.FS) map[string]string {
 	t.Helper()
 	got := map[string]string{}
@@ -139,15 +177,16 @@ func looks(t *testing.T, f fs.FS) map[string]string {
 			return err
 		}
 		switch {
+		case path == ".":
 		case d.IsDir():
-			got[path] = "directory"
+			got[path] = fmt.Sprint(fi.Mode(), " ", fi.ModTime().Unix())
 		case d.Type() == fs.ModeSymlink:
 			target, err := fs.ReadLink(f, path)
 			got[path] = "-> " + target
 			return err
 		default:
 			b, err := fs.ReadFile(f, path)
-			got[path] = fi.Mode().String() + " " + string(b)
+			got[path] = fmt.Sprint(fi.Mode(), " ", fi.ModTime().Unix(), " ", string(b))
 			return err
 		}
 		return nil

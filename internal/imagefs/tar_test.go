@@ -23,6 +23,7 @@ type entry struct {
 	uid, gid                int
 	major, minor            int64
 	pax                     map[string]string
+	sec                     int64 // later than the others
 }
 
 func file(name, body string) entry   { return entry{name: name, body: body} }
@@ -34,7 +35,7 @@ func (e entry) header() *tar.Header {
 	h := &tar.Header{
 		Name: e.name, Typeflag: e.typ, Linkname: e.link, Size: int64(len(e.body)), Mode: e.mode, Uid: e.uid, Gid: e.gid, Uname: e.uname,
 		Devmajor: e.major, Devminor: e.minor, PAXRecords: e.pax, Format: tar.FormatPAX,
-		ModTime: time.Unix(1_000_000_000, 5000),
+		ModTime: time.Unix(1_000_000_000+e.sec, 5000),
 	}
 	if h.Typeflag == 0 {
 		h.Typeflag = tar.TypeReg
