@@ -60,12 +60,14 @@ type job struct {
 func unpackLayers(ctx context.Context, s *store.Store, c contents, list []image, o *LoadOptions) error {
 	var jobs []job
 	var packed []v1.Descriptor
+	var stacks [][]v1.Hash
 	seen := map[v1.Hash]bool{}
 	for _, img := range list {
 		for _, p := range img.parts {
 			if p.c == nil || len(img.indexes) > 0 && !p.fits(*o.Platform) {
 				continue
 			}
+			stacks = append(stacks, p.c.diffIDs)
 			for i, d := range p.m.Layers {
 				if !seen[p.c.diffIDs[i]] {
 					seen[p.c.diffIDs[i]] = true
@@ -74,10 +76,21 @@ func unpackLayers(ctx context.Context, s *store.Store, c contents, list []image,
 			}
 		}
 	}
+	if err := unpackJobs(ctx, s, c, jobs, registry.BudgetFor(packed), o); err != nil {
+		return err
+	}
+	for _, diffIDs := range stacks {
+		if err := s.Cover(ctx, diffIDs, *o.Layer); err != nil {
+			return fail("layers", err, "")
+		}
+	}
+	return nil
+}
+
+func unpackJobs(ctx context.Context, s *store.Store, c contents, jobs []job, left *registry.Budget, o *LoadOptions) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
-	left := registry.BudgetFor(packed)
 	var wg sync.WaitGroup
 	for range min(o.Jobs, len(jobs)) {
 		wg.Go(func() {

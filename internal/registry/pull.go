@@ -150,6 +150,11 @@ func (p *puller) pull(ctx context.Context) error {
 	if err := p.layers(ctx, w.layers); err != nil {
 		return p.explain(ctx, "layer", err)
 	}
+	if w.stack != nil {
+		if err := p.s.Cover(ctx, w.stack, *p.o.Layer); err != nil {
+			return p.explain(ctx, "layer", err)
+		}
+	}
 	return p.explain(ctx, "store", p.publish(ctx, w))
 }
 

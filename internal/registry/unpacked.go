@@ -91,10 +91,10 @@ func DecompressBy(decoder func(io.Reader) io.Reader, blob io.ReadCloser) io.Read
 	return &unpacked{r: decoder(in), in: in, blob: blob}
 }
 
-// UnpackStored unpacks the layers of an image that the store has packed, but for those where that has been done. What
-// they grow to is taken from the budget.
+// UnpackStored unpacks the layers of an image that the store has packed, but for those where that has been done, and
+// makes their cover. What they grow to is taken from the budget.
 //
-// Errors: ErrMediaType; ErrTooLarge; those of the store's PutLayer and Blob.
+// Errors: ErrMediaType; ErrTooLarge; those of the store's PutLayer, Cover and Blob.
 func UnpackStored(ctx context.Context, s *store.Store, m *v1.Manifest, c *v1.ConfigFile, b *Budget, o layer.Options) error {
 	for i, d := range m.Layers {
 		open := func() (io.ReadCloser, error) {
@@ -108,7 +108,7 @@ func UnpackStored(ctx context.Context, s *store.Store, m *v1.Manifest, c *v1.Con
 			return err
 		}
 	}
-	return nil
+	return s.Cover(ctx, c.RootFS.DiffIDs, o)
 }
 
 // Packing tells how the blob of a layer is packed: as a tar file, as a gzip stream, or if neither in another way that

@@ -31,6 +31,7 @@ type work struct {
 	top       v1.Descriptor // gets the name
 	documents []document    // each behind those that it refers to
 	layers    []piece
+	stack     []v1.Hash      // diff ids of the image that is unpacked; nil: none is
 	known     map[blob][]int // where in layers a blob is
 	room      int64          // bytes of documents that there may still be
 }
@@ -143,7 +144,7 @@ func (p *puller) planImage(ctx context.Context, w *work, d document, ours bool) 
 	}
 	var c *v1.ConfigFile
 	if ours {
-		if c, err = p.config(raw, m, parts); err != nil {
+		if c, err = p.config(w, raw, m, parts); err != nil {
 			return nil, p.explain(ctx, "config", err)
 		}
 	}
@@ -153,7 +154,7 @@ func (p *puller) planImage(ctx context.Context, w *work, d document, ours bool) 
 }
 
 // config reads the configuration of the image that is to be run.
-func (p *puller) config(raw document, m *v1.Manifest, parts []piece) (*v1.ConfigFile, error) {
+func (p *puller) config(w *work, raw document, m *v1.Manifest, parts []piece) (*v1.ConfigFile, error) {
 	c, err := store.DecodeConfig(raw.raw, len(m.Layers))
 	if err != nil {
 		return nil, err
@@ -162,6 +163,9 @@ func (p *puller) config(raw document, m *v1.Manifest, parts []piece) (*v1.Config
 		if layer.Supported {
 			parts[i].diffID = c.RootFS.DiffIDs[i]
 		}
+	}
+	if layer.Supported {
+		w.stack = c.RootFS.DiffIDs
 	}
 	return c, fits(c, *p.o.Platform)
 }

@@ -23,7 +23,7 @@ const (
 	ProblemIndex ProblemKind = "index" // index.json or oci-layout
 	ProblemImage ProblemKind = "image" // a manifest of which something is missing, or that says what is not so
 	ProblemBlob  ProblemKind = "blob"  // a file in blobs, by its digest
-	ProblemLayer ProblemKind = "layer" // an unpacked layer, by its diff id
+	ProblemLayer ProblemKind = "layer" // an unpacked layer, by its diff id, or a cover
 )
 
 // Problem is one thing that a check has found.
@@ -59,7 +59,7 @@ type CheckOptions struct {
 }
 
 // Check reads everything that the store holds, and yields what is damaged: every blob against its digest, every
-// unpacked layer against its blob, entry by entry, and every image for its parts. It changes nothing. Objects that come
+// unpacked layer against its blob, entry by entry, covers against the layers below them, and every image for its parts. It changes nothing. Objects that come
 // or go meanwhile are not problems. An error ends it.
 //
 // Errors: *Error around ctx.Err(), the errno.
@@ -72,7 +72,7 @@ func (s *Store) Check(ctx context.Context, o CheckOptions) iter.Seq2[Problem, er
 		if err == nil {
 			defer root.Close()
 			c := &checker{s: s, ctx: ctx, root: root, o: &o, yield: yield,
-				layers: map[v1.Hash][]packedLayer{}, names: map[v1.Hash][]string{}}
+				layers: map[v1.Hash][]packedLayer{}, covers: map[v1.Hash][]v1.Hash{}, names: map[v1.Hash][]string{}}
 			err = c.run()
 		}
 		if err != nil && err != errStopped {
@@ -91,6 +91,7 @@ type checker struct {
 	o      *CheckOptions
 	yield  func(Problem, error) bool
 	layers map[v1.Hash][]packedLayer // by diff id
+	covers map[v1.Hash][]v1.Hash     // by their names: the layers that they cover
 	names  map[v1.Hash][]string      // of the images with an object
 	seen   map[v1.Hash]bool          // blobs that were reported
 }
@@ -197,6 +198,9 @@ func (c *checker) image(entry, d v1.Descriptor) error {
 	if err != nil {
 		return nil // an artifact of another kind, or an image that could never be run
 	}
+	cover := coverID(config.RootFS.DiffIDs)
+	c.covers[cover] = config.RootFS.DiffIDs
+	c.belongs(cover, entry)
 	for i, l := range m.Layers {
 		id := config.RootFS.DiffIDs[i]
 		c.belongs(l.Digest, entry)

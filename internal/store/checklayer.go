@@ -30,12 +30,19 @@ func (c *checker) unpacked() error {
 		case !ok:
 			return c.report(Problem{Kind: ProblemLayer, Object: h, What: "it is not complete, or its record is damaged", Pull: len(c.names[h]) > 0})
 		}
+		if _, err := readImplied(c.root, h); err != nil {
+			return c.report(Problem{Kind: ProblemLayer, Object: h, What: "its list of directories without an entry is damaged", Pull: len(c.names[h]) > 0})
+		}
 		return c.layer(h, r)
 	})
 }
 
 // layer compares a layer with the first of its blobs that is good.
 func (c *checker) layer(h v1.Hash, r record) error {
+	if ids, ok := c.covers[h]; ok {
+		_, err := c.cover(h, r, ids)
+		return err
+	}
 	for _, p := range c.layers[h] {
 		if c.seen[p.blob] {
 			continue // damaged itself
@@ -68,6 +75,35 @@ func (c *checker) compare(h v1.Hash, r record, p packedLayer) (bool, error) {
 	if err == nil && !matches(sum, h) {
 		return false, nil // the blob of another layer, by the fault of a manifest
 	}
+	return c.judge(h, got, err)
+}
+
+// cover compares a cover with what the layers below it make of it now, and reports whether it could. Layers that are not
+// there or damaged themselves leave nothing to compare with.
+func (c *checker) cover(h v1.Hash, r record, diffIDs []v1.Hash) (bool, error) {
+	layers, _, err := pile(c.root, diffIDs)
+	if err != nil {
+		return false, nil
+	}
+	dir, err := c.root.Open("layers/" + h.Hex + "/fs")
+	if err != nil {
+		return false, nil // gone
+	}
+	defer dir.Close()
+	var got layer.Comparison
+	err = coverOf(c.ctx, c.root, layers, c.options(r), func(stream io.Reader) error {
+		var err error
+		got, err = layer.Compare(c.ctx, dir, stream, c.options(r), r.Stats)
+		return err
+	})
+	if c.ctx.Err() != nil {
+		return false, c.ctx.Err()
+	}
+	return c.judge(h, got, err)
+}
+
+// judge reports what came of comparing a layer.
+func (c *checker) judge(h v1.Hash, got layer.Comparison, err error) (bool, error) {
 	if _, still := readRecord(c.root, h); !still {
 		return true, nil // removed while it was being compared
 	}

@@ -5,6 +5,8 @@
 //	layers/<diff id>/record.json            what came of unpacking it
 //	layers/<diff id>/unsettled.json         the same, while parts of the layer may be in memory only
 //	unsettled/                              notes, empty files, of which layers that is so
+//	layers/<diff id>/implied                the directories that it has no entry for, if there are some
+//	layers/<digest of diff ids>/            the cover of an image's layers, see Store.Cover
 //	staging/                                what is being made; nothing refers to it
 //	locks/                                  files to flock, never removed
 //	spare                                   room for the next index.json when the disk is full

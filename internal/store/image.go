@@ -29,7 +29,8 @@ type Image struct {
 
 	// Layers are the absolute directories for an overlay's lowerdir, bottom to top. They are fewer than
 	// Config.RootFS.DiffIDs where a layer comes twice, which overlayfs refuses (ELOOP) and which changes nothing, or
-	// where a layer hides all those below it. Without Linux there are none.
+	// where a layer hides all those below it; and there is one more where they need a cover, see Cover. Without Linux
+	// there are none.
 	Layers []string
 }
 
@@ -187,8 +188,7 @@ func (m match) manifestFor(v *view, want *v1.Platform) (v1.Descriptor, error) {
 	return v.choose(m.entry, want)
 }
 
-// stack lists the directories of the layers, bottom to top. Of a layer that comes twice the upper one is kept: whatever
-// it has, hides or opens up is decided there, and nothing of the lower one can be seen.
+// stack lists the directories of the layers, bottom to top, and that of their cover, if they need one.
 func (s *Store) stack(diffIDs []v1.Hash) ([]string, error) {
 	if !layer.Supported {
 		return nil, nil
@@ -198,20 +198,46 @@ func (s *Store) stack(diffIDs []v1.Hash) ([]string, error) {
 		return nil, err
 	}
 	defer root.Close()
+	layers, implied, err := pile(root, diffIDs)
+	if err != nil {
+		return nil, err
+	}
 	var dirs []string
+	for _, h := range layers {
+		dirs = append(dirs, s.LayerDir(h))
+	}
+	if !implied {
+		return dirs, nil
+	}
+	h := coverID(diffIDs)
+	r, ok := readRecord(root, h)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%w (%w): the cover %s", ErrIncomplete, fs.ErrNotExist, h)
+	case r.Entries > 0:
+		dirs = append(dirs, s.LayerDir(h))
+	}
+	return dirs, nil
+}
+
+// pile is which layers are mounted, bottom to top. Of one that comes twice the upper one is kept: whatever it has, hides
+// or opens up is decided there, and nothing of the lower one can be seen. implied says that one above another has
+// directories without an entry.
+func pile(root disk, diffIDs []v1.Hash) (layers []v1.Hash, implied bool, err error) {
 	for i, h := range diffIDs {
 		r, ok := readRecord(root, h)
 		if !ok {
-			return nil, fmt.Errorf("%w (%w): %s", ErrIncomplete, fs.ErrNotExist, h)
+			return nil, false, fmt.Errorf("%w (%w): %s", ErrIncomplete, fs.ErrNotExist, h)
 		}
 		if r.RootOpaque {
-			dirs = nil
+			layers, implied = nil, false
 		}
 		if !slices.Contains(diffIDs[i+1:], h) {
-			dirs = append(dirs, s.LayerDir(h))
+			implied = implied || len(layers) > 0 && r.Implied > 0
+			layers = append(layers, h)
 		}
 	}
-	return dirs, nil
+	return layers, implied, nil
 }
 
 // Document reads a manifest, an index or a configuration as it is, at most MaxDocument bytes, and verifies it.

@@ -84,6 +84,9 @@ func tryPut(ctx context.Context, s *Store, ref string, layers ...[]byte) (v1.Des
 			return d, err
 		}
 	}
+	if err := s.Cover(ctx, diffIDs, layer.Defaults()); err != nil {
+		return v1.Descriptor{}, err
+	}
 	c, err := json.Marshal(v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers", DiffIDs: diffIDs}})
 	if err != nil {
 		return v1.Descriptor{}, err

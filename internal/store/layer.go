@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -73,6 +74,24 @@ func (s *Store) PutLayer(ctx context.Context, diffID v1.Hash, open func() (io.Re
 }
 
 func (s *Store) putLayer(ctx context.Context, diffID v1.Hash, open func() (io.ReadCloser, error), o layer.Options) error {
+	return s.fillLayer(ctx, diffID, o, func(_ disk, dir *os.File) (layer.Stats, error) {
+		rc, err := open()
+		if err != nil {
+			return layer.Stats{}, err
+		}
+		stats, err := unpackVerified(ctx, dir, rc, diffID, o)
+		if cerr := rc.Close(); err == nil {
+			err = cerr
+		}
+		return stats, err
+	})
+}
+
+// filler unpacks something into a directory.
+type filler func(root disk, dir *os.File) (layer.Stats, error)
+
+// fillLayer makes a layer, unless it is there.
+func (s *Store) fillLayer(ctx context.Context, diffID v1.Hash, o layer.Options, fill filler) error {
 	if err := checkHash(diffID); err != nil {
 		return err
 	}
@@ -101,7 +120,7 @@ func (s *Store) putLayer(ctx context.Context, diffID v1.Hash, open func() (io.Re
 		return err
 	}
 	defer st.discard()
-	if err := unpack(ctx, st, diffID, open, o); err != nil {
+	if err := unpack(st, diffID, o, fill); err != nil {
 		return err
 	}
 	if err := remember(root, diffID); err != nil {
@@ -173,7 +192,7 @@ func decodeRecord(b []byte) (record, error) {
 func sumOf(b []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(b)) }
 
 // unpack makes layer/fs and its record in the stage.
-func unpack(ctx context.Context, st *stage, diffID v1.Hash, open func() (io.ReadCloser, error), o layer.Options) error {
+func unpack(st *stage, diffID v1.Hash, o layer.Options, fill filler) error {
 	dst := st.path + "/layer/fs"
 	if err := st.root.MkdirAll(dst, 0o700); err != nil {
 		return err
@@ -183,13 +202,9 @@ func unpack(ctx context.Context, st *stage, diffID v1.Hash, open func() (io.Read
 		return err
 	}
 	defer dir.Close()
-	rc, err := open()
-	if err != nil {
-		return err
-	}
-	stats, err := unpackVerified(ctx, dir, rc, diffID, o)
-	if cerr := rc.Close(); err == nil {
-		err = cerr
+	stats, err := fill(st.root, dir)
+	if err == nil {
+		err = writeImplied(st, stats.ImpliedPaths)
 	}
 	if err != nil {
 		return err

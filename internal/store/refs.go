@@ -122,6 +122,7 @@ func (r reach) follow(root disk, h v1.Hash, mustBe bool) ([]v1.Descriptor, error
 	for _, id := range ids {
 		r.layers[id] = true
 	}
+	r.layers[coverID(ids)] = true
 	return d.Manifests, err
 }
 

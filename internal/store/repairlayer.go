@@ -66,7 +66,7 @@ func (s *Store) repairLayer(ctx context.Context, diffID v1.Hash, o *CheckOptions
 // wholeLayer compares a layer again. One that can not be compared any more is not whole.
 func (s *Store) wholeLayer(ctx context.Context, root disk, diffID v1.Hash, o *CheckOptions) (bool, error) {
 	r, ok := readRecord(root, diffID)
-	if !ok {
+	if _, err := readImplied(root, diffID); !ok || err != nil {
 		return false, nil
 	}
 	index, err := readIndex(root)
@@ -74,7 +74,7 @@ func (s *Store) wholeLayer(ctx context.Context, root disk, diffID v1.Hash, o *Ch
 		return false, err
 	}
 	bad := false
-	c := &checker{s: s, ctx: ctx, root: root, o: o, layers: map[v1.Hash][]packedLayer{}, names: map[v1.Hash][]string{}, seen: map[v1.Hash]bool{}}
+	c := &checker{s: s, ctx: ctx, root: root, o: o, layers: map[v1.Hash][]packedLayer{}, covers: map[v1.Hash][]v1.Hash{}, names: map[v1.Hash][]string{}, seen: map[v1.Hash]bool{}}
 	c.yield = func(p Problem, _ error) bool {
 		bad = bad || p.Kind == ProblemLayer
 		return true
@@ -84,6 +84,10 @@ func (s *Store) wholeLayer(ctx context.Context, root disk, diffID v1.Hash, o *Ch
 		if err := c.entry(v, d); err != nil {
 			return false, err
 		}
+	}
+	if ids, ok := c.covers[diffID]; ok {
+		done, err := c.cover(diffID, r, ids)
+		return done && err == nil && !bad, err
 	}
 	for _, p := range c.layers[diffID] {
 		if whole, err := s.wholeBlob(ctx, p.blob); err != nil {

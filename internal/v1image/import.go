@@ -128,16 +128,16 @@ func (in *importer) layers(ctx context.Context, img v1.Image, m *v1.Manifest, di
 		return fmt.Errorf("%w: %d layers, and %d in the manifest", ErrChanged, len(layers), len(m.Layers))
 	}
 	left := in.budget(m.Layers)
-	ctx, cancel := context.WithCancelCause(ctx)
+	all, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int32
 	var wg sync.WaitGroup
 	for range min(jobs, len(layers)) {
 		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(layers) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				err := in.layer(ctx, layers[i], m.Layers[i])
+			for i := int(next.Add(1)) - 1; i < len(layers) && all.Err() == nil; i = int(next.Add(1)) - 1 {
+				err := in.layer(all, layers[i], m.Layers[i])
 				if err == nil && diffIDs != nil {
-					err = in.unpackOrMend(ctx, layers[i], m.Layers[i], diffIDs[i], left)
+					err = in.unpackOrMend(all, layers[i], m.Layers[i], diffIDs[i], left)
 				}
 				if err != nil {
 					cancel(fmt.Errorf("layer %s: %w", m.Layers[i].Digest, err)) // keeps the first
@@ -146,7 +146,10 @@ func (in *importer) layers(ctx context.Context, img v1.Image, m *v1.Manifest, di
 		})
 	}
 	wg.Wait()
-	return context.Cause(ctx)
+	if err := context.Cause(all); err != nil || diffIDs == nil {
+		return err
+	}
+	return in.s.Cover(ctx, diffIDs, in.o)
 }
 
 // layer stores the blob of a layer.
