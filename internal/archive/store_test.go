@@ -137,7 +137,11 @@ func putImage(t testing.TB, s *store.Store, arch string, layers ...rawLayer) v1.
 			}
 		}
 	}
-	m.Config = putJSON(t, s, types.OCIConfigJSON, platformConfig(arch, layers...))
+	config := platformConfig(arch, layers...)
+	if err := s.Cover(t.Context(), config.RootFS.DiffIDs, layer.Defaults()); err != nil {
+		t.Fatal(err)
+	}
+	m.Config = putJSON(t, s, types.OCIConfigJSON, config)
 	d := putJSON(t, s, m.MediaType, m)
 	d.Platform = &v1.Platform{OS: "linux", Architecture: arch}
 	return d

@@ -18,8 +18,9 @@ const maxImplied = 64 << 20
 // there is none at all, with that in the lowest layer; and the directories above them as they are. So every directory is
 // as if each layer had been unpacked over those below it. Result.Entries is 0 if there is no need for a cover.
 //
-// implied has, for each of t.Lower, the paths of those directories, relative, as layer.Stats.ImpliedPaths. The upper
-// directory is not looked at.
+// implied has, for each of t.Lower, the paths of those directories, relative, as layer.Stats.ImpliedPaths, and "" if it has
+// no entry for its root. That alone asks for no cover: a container's root is its upper directory. The upper directory of
+// the tree is not looked at.
 //
 // Errors: *Error around ErrChanged, ErrRedirect, a *LimitError, the error of Tree.Owner or of w, the errno; ctx.Err().
 func WriteCover(ctx context.Context, w io.Writer, t Tree, implied [][]string) (Result, error) {
@@ -71,12 +72,14 @@ func (c *cover) run(implied [][]string) error {
 	if err != nil {
 		return err
 	}
-	root := &merge{done: true}
-	for i, n := range tops {
-		root.stack = append(root.stack, &part{node: n, layer: len(tops) - 1 - i})
+	rootless := 0
+	for rootless < len(all) && all[rootless].path == "" {
+		rootless++
 	}
-	c.merges = []*merge{root}
-	for len(all) > 0 {
+	if err := c.root(tops, all[:rootless]); err != nil {
+		return err
+	}
+	for all = all[rootless:]; len(all) > 0; {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
@@ -92,10 +95,44 @@ func (c *cover) run(implied [][]string) error {
 	return nil
 }
 
+// root begins with the root directory, which overlayfs merges from all layers.
+func (c *cover) root(tops []*node, in []unlisted) error {
+	m := &merge{}
+	for i, n := range tops {
+		p := &part{node: n, layer: len(tops) - 1 - i}
+		d, err := c.pool.get(n)
+		if err == nil {
+			p.xattrs, err = d.Xattrs(keepXattr)
+		}
+		if err == nil {
+			p.look = d.Looks([]string{"."})[0]
+			err = p.look.Err
+		}
+		if err != nil {
+			return fail("stat", "", err)
+		}
+		m.add(p, in)
+	}
+	c.merges = []*merge{m}
+	return nil
+}
+
+// add adds the next lower part. in are the layers that have no entry for the directory.
+func (m *merge) add(p *part, in []unlisted) {
+	p.implied = slices.ContainsFunc(in, func(u unlisted) bool { return u.layer == p.layer })
+	if m.from == nil || m.from.implied {
+		m.from = p
+	}
+	m.stack = append(m.stack, p)
+}
+
 // inOrder puts the directories of all layers in the order of a walk.
 func inOrder(implied [][]string) (all []unlisted, err error) {
 	size := 0
 	for layer, paths := range implied {
+		if layer == 0 {
+			continue // below it nothing has a look for them
+		}
 		for _, p := range paths {
 			if size += len(p) + 64; size > maxImplied {
 				return nil, fail("stat", "/"+p, &LimitError{"bytes of names of directories without an entry", maxImplied})
@@ -171,15 +208,9 @@ func (c *cover) enter(parent *merge, names []string, in []unlisted) error {
 			return err
 		}
 		if p != nil {
-			p.implied = slices.ContainsFunc(in, func(u unlisted) bool { return u.layer == p.layer })
-			m.stack = append(m.stack, p)
+			m.add(p, in)
 		}
 		if last {
-			break
-		}
-	}
-	for _, p := range m.stack {
-		if m.from = p; !p.implied {
 			break
 		}
 	}
@@ -212,7 +243,11 @@ func (c *cover) writeAll(names []string) error {
 		if m.done {
 			continue
 		}
-		h, err := c.header("/"+strings.Join(names[:i], "/"), &m.from.look, m.from.xattrs)
+		path := "" // of the root
+		if i > 0 {
+			path = "/" + strings.Join(names[:i], "/")
+		}
+		h, err := c.header(path, &m.from.look, m.from.xattrs)
 		if err == nil {
 			err = c.entry(&h.Header)
 		}

@@ -102,6 +102,7 @@ func (u *unpacker) directory(n entryName, h *tar.Header) error {
 		return err
 	}
 	if n.base == "" {
+		u.stats.RootImplied = false
 		return u.setLook(u.top, l)
 	}
 	parent, err := u.parentOf(n.dir)

@@ -123,6 +123,9 @@ type Stats struct {
 	// root's here, and hide the mode and owner that a lower layer gives to the same directory.
 	Implied int64 `json:"implied,omitempty"`
 
+	// RootImplied says that the root directory has no entry either, which is not counted.
+	RootImplied bool `json:"rootImplied,omitempty"`
+
 	// ImpliedPaths are the resolved paths of those that have got none since, without a slash in front, sorted. What the
 	// layer has removed or replaced again may be among them.
 	ImpliedPaths []string `json:"-"`

@@ -112,6 +112,7 @@ func (u *unpacker) begin(by []taker) error {
 	}
 	u.top = &directory{made: 0o700, look: l, full: true}
 	u.known[""] = u.top
+	u.stats.RootImplied = true
 	return u.takeHands(by)
 }
 

@@ -35,7 +35,7 @@ func TestLayerEntryTypes(t *testing.T) {
 		"bin/su2": "file urwxr-xr-x #!", "sh2": "-> bin/su", "pipe": "fifo -rw-rw-rw-",
 		"no/entry/for": "dir drwxr-xr-x", "no/entry/for/parents": "file -rw-r--r-- x", "null": "", "comment": "",
 	})
-	if st.Skips != 1 || st.Skipped[0].What != "device 1:3" || st.Implied != 3 || st.Bytes != 5 {
+	if st.Skips != 1 || st.Skipped[0].What != "device 1:3" || st.Implied != 3 || st.Bytes != 5 || st.RootImplied {
 		t.Errorf("stats = %+v", st)
 	}
 }
@@ -48,8 +48,8 @@ func TestLayerImpliedPaths(t *testing.T) {
 		file("late/x/f", ""), dir("late"), file(".wh.again", ""), file("again/f", ""), file("z/.wh.gone", ""),
 	)
 	want := []string{"a", "a/b", "a/c", "again", "late/x", "own/sub", "own/through", "z"}
-	if !slices.Equal(st.ImpliedPaths, want) {
-		t.Errorf("%q, want %q", st.ImpliedPaths, want)
+	if !slices.Equal(st.ImpliedPaths, want) || !st.RootImplied {
+		t.Errorf("%q, want %q; the root too: %v", st.ImpliedPaths, want, st.RootImplied)
 	}
 }
 

@@ -108,9 +108,11 @@ func writeCover(ctx context.Context, w io.Writer, root disk, layers []v1.Hash, o
 		if err != nil {
 			return &Error{Op: "layer", Path: h.String(), Err: err, Hint: "check the store, repair the layer and pull the image again"}
 		}
+		if r, _ := readRecord(root, h); r.RootImplied {
+			paths = append(paths, "")
+		}
 		implied = append(implied, paths)
 	}
-	implied[0] = nil // there is nothing below it
 	_, err = changes.WriteCover(ctx, w, t, implied)
 	return err
 }
