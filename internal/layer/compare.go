@@ -14,8 +14,8 @@ type Comparison struct {
 	Differences []Difference // the first 100
 	Entries     int64        // names that were compared
 
-	// Unread counts the files and directories whose content this user may not read: those of subordinate ids, or of
-	// mode 0. Their looks were compared.
+	// Unread counts the files and directories whose content this user may not read, those of subordinate ids or of mode
+	// 0, where no process could be had that may. Their looks were compared.
 	Unread int64
 }
 

@@ -9,7 +9,6 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/caisson-go/caisson/internal/inroot"
 	"github.com/caisson-go/caisson/internal/sys"
 )
 
@@ -18,12 +17,16 @@ import (
 // options of the unpacking, with Owner for the ids on the disk; made is what came of it: what was left out then is not
 // missing now.
 //
+// What the caller may not read is read by a process in the user namespace that it belongs to, see Reader.
+//
 // The times, modes and owners of whiteouts are not compared, as they mean nothing, nor what access control lists say.
 //
 // Errors: *Error naming the entry if the stream is not one that can be unpacked, or the error of r; ctx.Err(); the errno.
 func Compare(ctx context.Context, dir *os.File, r io.Reader, o Options, made Stats) (Comparison, error) {
 	o.Limits = o.Limits.withDefaults()
 	c := &comparer{dir: dir, m: newModel(&o), buf: make([]byte, 128<<10), other: make([]byte, 128<<10), made: made}
+	c.denied = denied{dir: dir, o: &o}
+	defer c.denied.close()
 	if err := c.read(ctx, stream(ctx, r, o.Limits)); err != nil {
 		return c.Comparison, err
 	}
@@ -37,6 +40,7 @@ type comparer struct {
 	m          *model
 	buf, other []byte
 	made       Stats
+	denied     denied
 	Comparison
 }
 
@@ -75,7 +79,7 @@ func (c *comparer) read(ctx context.Context, r io.Reader) error {
 // content compares a file with what the stream has for it, and says what is wrong. A name that comes again later in the
 // stream has another content by then; that is found to be wrong here, and forgotten with the entry.
 func (c *comparer) content(n *twin, body io.Reader) (bad string, err error) {
-	f, err := inroot.Open(c.dir, "/"+n.path(), sys.O_RDONLY|sys.O_NOFOLLOW, 0)
+	f, err := c.denied.open(n.path(), sys.O_RDONLY)
 	switch {
 	case errors.Is(err, os.ErrPermission):
 		n.unread = true

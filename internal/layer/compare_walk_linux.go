@@ -112,7 +112,7 @@ func (c *comparer) children(ctx context.Context, f *os.File, n *twin, path strin
 	if level >= maxLevels {
 		return fail("compare", &LimitError{"levels of directories", maxLevels})
 	}
-	names, err := namesIn(f)
+	names, err := c.denied.names(f, path)
 	if os.IsPermission(err) {
 		c.Unread++
 		return nil
@@ -145,7 +145,7 @@ func (c *comparer) children(ctx context.Context, f *os.File, n *twin, path strin
 }
 
 func (c *comparer) child(ctx context.Context, dir *os.File, n *twin, name, path string, level int) error {
-	fd, err := sys.Openat2(int(dir.Fd()), name, sys.O_PATH|sys.O_NOFOLLOW|sys.O_CLOEXEC, 0, 0)
+	f, err := c.denied.child(dir, name, path)
 	if os.IsPermission(err) {
 		c.Unread++ // a directory that may be listed, not entered
 		return nil
@@ -154,7 +154,6 @@ func (c *comparer) child(ctx context.Context, dir *os.File, n *twin, name, path 
 		c.differ(path, "can not be opened: "+err.Error())
 		return nil
 	}
-	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()
 	return c.entry(ctx, f, n, path, level+1)
 }
@@ -197,7 +196,7 @@ func (c *comparer) attributes(f *os.File, n *twin, path string) {
 			c.differ(path, "has the attribute "+name)
 		case ok:
 			left++
-			if got := heldAttribute(link, name); !sameAttribute(name, got, want) {
+			if got := c.heldAttribute(link, path, name); !sameAttribute(name, got, want) {
 				c.differ(path, "attribute "+name)
 			}
 		}
@@ -209,11 +208,11 @@ func (c *comparer) attributes(f *os.File, n *twin, path string) {
 	if left == expected {
 		return
 	}
-	if n.opaque && heldAttribute(link, opaque) != "y" {
+	if n.opaque && c.heldAttribute(link, path, opaque) != "y" {
 		c.differ(path, "is not opaque")
 	}
 	for name := range n.xattrs {
-		if heldAttribute(link, name) == "" && !c.skipped(n, name) {
+		if c.heldAttribute(link, path, name) == "" && !c.skipped(n, name) {
 			c.differ(path, "lacks the attribute "+name)
 		}
 	}
@@ -270,12 +269,15 @@ func heldAttributes(link string) []string {
 	return strings.Split(strings.TrimSuffix(string(buf[:n]), "\x00"), "\x00")
 }
 
-func heldAttribute(link, name string) string {
+func (c *comparer) heldAttribute(link, path, name string) string {
 	buf := make([]byte, 256)
 	n, err := syscall.Getxattr(link, name, buf)
 	if err == syscall.ERANGE {
 		buf = make([]byte, 64<<10) // XATTR_SIZE_MAX
 		n, err = syscall.Getxattr(link, name, buf)
+	}
+	if os.IsPermission(err) {
+		return c.denied.attribute(path, name)
 	}
 	if err != nil {
 		return ""

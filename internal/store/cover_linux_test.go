@@ -273,6 +273,9 @@ func TestCoverCheck(t *testing.T) {
 		if err != nil || len(img.Layers) != 3 {
 			t.Fatal(img.Layers, err)
 		}
+		if err := s.Settle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		return img.Layers[2]
 	}
 	for what, damage := range map[string]func(cover string) error{
