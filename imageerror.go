@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -98,6 +99,9 @@ func storeCause(e *store.Error) (cause error, hint string) {
 	case e.Hint == "" && errors.Is(e, fs.ErrNotExist) && !ended(e):
 		return notStored{}, ""
 	case e.Hint == "" && (errors.Is(e, fs.ErrPermission) || errors.Is(e, syscall.EROFS)):
+		if filepath.IsAbs(e.Path) { // the directory; else it is the object
+			return &fs.PathError{Op: "open", Path: e.Path, Err: e.Err}, statedir.HintWritable
+		}
 		return e.Err, statedir.HintWritable
 	}
 	return e.Err, e.Hint

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/caisson-go/caisson"
+	"github.com/caisson-go/caisson/internal/testneed"
 )
 
 // A state directory that cannot be used is named by whatever finds it so, with what to do.
@@ -100,6 +101,27 @@ func TestErrorsAboutImagesHaveARemedy(t *testing.T) {
 		var typed *caisson.Error
 		if !errors.As(err, &typed) || typed.Op == "" || typed.Path == "" || typed.Hint == "" {
 			t.Errorf("error %d: %v", n, err)
+		}
+	}
+}
+
+// What may be read and not be written is named in the same way by those calls that write.
+func TestStateDirectoryThatMayNotBeWritten(t *testing.T) {
+	testneed.Unprivileged(t)
+	e := &caisson.Engine{Dir: t.TempDir()}
+	img := imported(t, e)
+	locks := filepath.Join(e.Dir, "locks")
+	must(t, os.RemoveAll(locks))
+	must(t, os.Mkdir(locks, 0o500))
+	again := &caisson.Engine{Dir: e.Dir} // which knows nothing yet of how the directory is
+	for name, err := range map[string]error{
+		"DiskUsage": errorOf(again.DiskUsage(t.Context())), "Untag": again.Untag(t.Context(), "mine"), "Tag": img.Tag(t.Context(), "other"),
+		"RemoveImage": errorOf(again.RemoveImage(t.Context(), "mine", nil)), "PruneImages": errorOf(again.PruneImages(t.Context(), nil)),
+		"Run": again.New(caisson.Spec{Image: img.ID()}).Run(t.Context()),
+	} {
+		var typed *caisson.Error
+		if !errors.Is(err, fs.ErrPermission) || !errors.As(err, &typed) || typed.Hint == "" || !strings.Contains(err.Error(), e.Dir) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -72,7 +72,7 @@ func writeIndex(ctx context.Context, root disk, index *v1.IndexManifest) error {
 // Errors: *Error around ErrName, fs.ErrNotExist (no such manifest, or a part of it is missing), ErrDocument (a media type
 // beyond all measure), ErrTooLarge (there are too many names), ctx.Err(), the errno.
 func (s *Store) Tag(ctx context.Context, ref string, desc v1.Descriptor) error {
-	return wrap("tag", ref, s.tag(ctx, ref, desc))
+	return wrap("tag", ref, s.denied(s.tag(ctx, ref, desc)))
 }
 
 func (s *Store) tag(ctx context.Context, ref string, desc v1.Descriptor) error {

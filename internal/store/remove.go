@@ -18,7 +18,7 @@ var errUnchanged = errors.New("unchanged")
 //
 // Errors: *Error around fs.ErrNotExist, ctx.Err(), the errno.
 func (s *Store) Untag(ctx context.Context, ref string) error {
-	return wrap("untag", ref, s.untag(ctx, ref))
+	return wrap("untag", ref, s.denied(s.untag(ctx, ref)))
 }
 
 func (s *Store) untag(ctx context.Context, ref string) error {
@@ -56,7 +56,7 @@ func (s *Store) Remove(ctx context.Context, ref string, o RemoveOptions) (Remove
 	if errors.Is(err, ErrNames) {
 		err = &Error{Op: "remove", Path: ref, Err: err, Hint: "name those that should go, or force it"}
 	}
-	return r, wrap("remove", ref, err)
+	return r, wrap("remove", ref, s.denied(err))
 }
 
 func (s *Store) remove(ctx context.Context, ref string, o RemoveOptions) (Removed, error) {

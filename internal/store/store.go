@@ -107,6 +107,14 @@ func (s *Store) unusable(err error) error {
 	return e
 }
 
+// denied is unusable for what may not be written or read in the directory, and the error as it is else.
+func (s *Store) denied(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return s.unusable(err)
+	}
+	return err
+}
+
 // write opens the directory for a call that writes, and makes what is missing.
 func (s *Store) write(ctx context.Context) (disk, error) {
 	if err := makeDir(s.dir); err != nil {

@@ -19,7 +19,7 @@ import (
 func (s *Store) Use(digest v1.Hash) (release func(), file *os.File, err error) {
 	f, err := s.use(digest)
 	if err != nil {
-		return nil, nil, wrap("use", digest.String(), err)
+		return nil, nil, wrap("use", digest.String(), s.denied(err))
 	}
 	// No unlocking: that would take the lock from those who have inherited the file.
 	return func() { f.Close() }, f, nil
