@@ -22,6 +22,9 @@ func newLayerLock() layerLock {
 // lock waits for the layer until ctx is done or the container is closed. The context that it returns ends with the container
 // too; unlock ends it.
 func (l *layerLock) lock(ctx context.Context) (_ context.Context, unlock func(), err error) {
+	if err := ctx.Err(); err != nil { // which of several cases is taken, select leaves to chance
+		return nil, nil, err
+	}
 	select {
 	case l.held <- struct{}{}:
 	case <-ctx.Done():

@@ -68,7 +68,10 @@ func unpackNamed(ctx context.Context, s *store.Store, r Reference, o *Options) e
 	if err != nil {
 		return err
 	}
-	return Unpack(ctx, s, &img, r.String(), *o)
+	if err := Unpack(ctx, s, &img, r.String(), *o); err != nil {
+		return err
+	}
+	return s.Settle(ctx) // it may be here from before the machine was started anew, and shall not cost the same again
 }
 
 // Decompress makes the tar stream of a layer's blob, packed as its media type says. Closing it closes the blob, as does
