@@ -38,6 +38,7 @@ type SaveOptions struct {
 // Every layer is verified while it is written. After an error what was written ends too early, which readers notice.
 //
 // Errors: *Error naming the image; fs.ErrNotExist if it is not here, or a layer of it for every one of its platforms;
+// errors.ErrUnsupported for the ID of the host, a directory or a snapshot; fs.ErrInvalid if w is nil or nothing is named;
 // the error of w; ctx.Err. Source: OCI image-spec, "Image Layout"; Docker image specification v1.2, "Combined Image
 // JSON + Filesystem Changeset Format".
 func (e *Engine) Save(ctx context.Context, w io.Writer, namesOrIDs []string, o *SaveOptions) error {
@@ -96,8 +97,8 @@ type LoadOptions struct {
 // Every byte is verified. The names come last: after an error no image has come. An image that was here already is
 // returned like another.
 //
-// Errors: *Error naming the entry of the archive; fs.ErrNotExist for content that is missing in it; ctx.Err; the error
-// of r.
+// Errors: *Error naming the entry of the archive; fs.ErrNotExist for content that is missing in it; fs.ErrInvalid if r is
+// nil; ctx.Err; the error of r.
 func (e *Engine) Load(ctx context.Context, r io.Reader, o *LoadOptions) ([]*Image, error) {
 	if o == nil {
 		o = &LoadOptions{}

@@ -44,7 +44,7 @@ func (c *Container) Diff(ctx context.Context) iter.Seq2[Change, error] {
 // Export writes the container's root filesystem as one tar archive, as docker export does: what its programs see, without
 // what is mounted in it. Sockets are left out. A container that runs stands still meanwhile.
 //
-// Errors: as those of Diff, and the error of w. Source: POSIX, pax, "pax Interchange Format".
+// Errors: as those of Diff; fs.ErrInvalid if w is nil; the error of w. Source: POSIX, pax, "pax Interchange Format".
 func (c *Container) Export(ctx context.Context, w io.Writer) error {
 	if w == nil {
 		return c.failed("export", errNoWriter)

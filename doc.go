@@ -109,7 +109,8 @@
 //
 // References are Docker's. What stands before the first slash is a registry if it is localhost or has a dot or a colon;
 // else the registry is docker.io, and a single word means library/word there. Without tag and digest the tag is
-// latest; with both, the digest counts. An image is found by a reference, by the digest of its manifest ([Image.ID]) or of its
+// latest; with both, the digest counts. "host", and what begins with "dir:" or "snapshot:", are no references but IDs of
+// what is not in the store; an image of such a name is host:latest or docker.io/library/host. An image is found by a reference, by the digest of its manifest ([Image.ID]) or of its
 // configuration, which Docker shows as the ID, and by the beginning of one.
 //
 // The state directory is an OCI image layout that other tools read as it is, with the layers unpacked beside it:
@@ -232,8 +233,8 @@
 // # Errors
 //
 // Errors are [*Error], which names the step, its object, the cause and often a remedy, or for a mistake in a Spec the
-// field; [*ExitError]; those of contexts; exec.ErrWaitDelay; and those of the caller's Readers and Writers. errors.Is
-// sees through to the errno and to fs.ErrNotExist, fs.ErrPermission and errors.ErrUnsupported, and for a container or a
+// field; [*ExitError]; exec.ErrWaitDelay; and those of the caller's Readers and Writers. That a context is done is the
+// cause in an *Error, or from Wait and Run by itself. errors.Is sees through to the errno and to fs.ErrNotExist, fs.ErrPermission and errors.ErrUnsupported, and for a container or a
 // process at the wrong time to [ErrNotStarted], [ErrStarted], os.ErrProcessDone once its program has ended, or
 // [ErrClosed]. On systems other than Linux everything compiles, and what needs Linux is errors.ErrUnsupported.
 //

@@ -15,9 +15,9 @@ import (
 // Error reports the step that failed. errors.Is sees through to the errno:
 // errors.Is(err, fs.ErrPermission), errors.Is(err, errors.ErrUnsupported).
 type Error struct {
-	Op   string // the plan's verb, such as "mount", "clone", "execve"; "pull"; "spec" for a field that cannot be
-	Path string // its object: a mount point, a cgroup file, an image reference, a field of Spec
-	Err  error  // usually an *os.SyscallError
+	Op   string // the plan's verb, such as "mount", "clone", "execve"; "pull", "save"; "spec" for a field that cannot be
+	Path string // its object: a mount point, a cgroup file, an image reference or ID, a directory, a field of Spec
+	Err  error  // usually an *os.SyscallError; that of a context that is done
 	Hint string // one remedy, or ""
 }
 

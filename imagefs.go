@@ -69,7 +69,7 @@ func (i *Image) V1() (v1.Image, error) {
 // Import makes an image of go-containerregistry one of the engine, under a name, which is taken from the image that had it.
 // Everything is verified as if it had come from a registry; the manifest and the configuration stay as they are.
 //
-// Errors: *Error naming the reference; ctx.Err; those of the image.
+// Errors: *Error naming the reference; fs.ErrInvalid for a nil image; ctx.Err; those of the image.
 func (e *Engine) Import(ctx context.Context, img v1.Image, ref string) (*Image, error) {
 	name, err := fullName("import", ref)
 	if err != nil {
@@ -112,7 +112,7 @@ type ImportOptions struct {
 // ImportRootFS makes an image of one layer from a tar archive of a root filesystem, as docker import does: plain, or
 // compressed with gzip, zstd or bzip2. Its name is taken from the image that had it; an empty one gives none.
 //
-// Errors: *Error; ctx.Err; the error of r.
+// Errors: *Error; fs.ErrInvalid if r is nil; ctx.Err; the error of r.
 func (e *Engine) ImportRootFS(ctx context.Context, r io.Reader, ref string, o *ImportOptions) (*Image, error) {
 	if o == nil {
 		o = &ImportOptions{}
@@ -146,8 +146,8 @@ func (e *Engine) ImportRootFS(ctx context.Context, r io.Reader, ref string, o *I
 // Export writes the image's files as one tar archive, its layers merged, without unpacking anything. Directories with files
 // come a second time at the end, with the time that making the files has changed for whoever extracts the archive.
 //
-// Errors: *Error; fs.ErrNotExist if it has been removed; errors.ErrUnsupported for an image that is not in the store; the
-// error of w; ctx.Err.
+// Errors: *Error; fs.ErrNotExist if it has been removed; errors.ErrUnsupported for an image that is not in the store;
+// fs.ErrInvalid if w is nil; the error of w; ctx.Err.
 func (i *Image) Export(ctx context.Context, w io.Writer) error {
 	if w == nil {
 		return &Error{"export", i.String(), errNoWriter, "give it a file"}

@@ -73,9 +73,11 @@ func (i *Image) Tag(ctx context.Context, ref string) error {
 	return imageError("tag", ref, s.Tag(ctx, name, now.stored.Descriptor))
 }
 
-// Untag takes a name from an image. One that had no other stays, without a name, until RemoveImage or PruneImages.
+// Untag takes a name from an image. One that had no other stays, without a name, until RemoveImage or PruneImages, unless it
+// belongs to an index that stays.
 //
-// Errors: *Error; fs.ErrNotExist if no image has the name; ctx.Err.
+// Errors: *Error; fs.ErrNotExist if no image has the name; errors.ErrUnsupported for the ID of the host, a directory or a
+// snapshot; ctx.Err.
 func (e *Engine) Untag(ctx context.Context, ref string) error {
 	name, err := fullName("untag", ref)
 	if err != nil {
@@ -110,7 +112,8 @@ type Removed struct {
 // configuration, or the beginning of one, stands for an image with all its names; if these are several it takes Force.
 //
 // Errors: *Error; fs.ErrNotExist if there is no such image; ErrInUse while a container uses it or a Snapshot stands on
-// it and no other name is left, Force or not; ctx.Err.
+// it and no other name is left, Force or not; errors.ErrUnsupported for the ID of the host, a directory or a snapshot
+// (Snapshot.Remove); ctx.Err.
 func (e *Engine) RemoveImage(ctx context.Context, nameOrID string, o *RemoveImageOptions) (*Removed, error) {
 	if o == nil {
 		o = &RemoveImageOptions{}

@@ -20,7 +20,7 @@ const (
 	PhaseDownloading Phase = "downloading" // and unpacking, which goes on at the same time
 	PhaseUnpacking   Phase = "unpacking"   // all of it is here
 	PhaseExists      Phase = "exists"      // nothing is to be done
-	PhasePushing     Phase = "pushing"
-	PhaseMounted     Phase = "mounted" // the registry has taken it from another of its repositories
-	PhaseDone        Phase = "done"
+	PhasePushing     Phase = "pushing"     // to the registry
+	PhaseMounted     Phase = "mounted"     // nothing is to be done: the registry has taken it from another of its repositories
+	PhaseDone        Phase = "done"        // all of it is where it should be
 )

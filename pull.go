@@ -33,7 +33,8 @@ type PullOptions struct {
 	Platform string
 
 	// AllPlatforms gets the images for every platform, so that Image.Push and Engine.Save have them all. Only the
-	// one for Platform is unpacked.
+	// one for Platform is unpacked. The name then stands for the index of them, also after a pull without AllPlatforms
+	// for as long as the registry has that index under the name.
 	AllPlatforms bool
 
 	// Jobs is how many layers are worked on at once. Zero: 3.
@@ -61,8 +62,12 @@ type PullOptions struct {
 // unpacked. An answer of which nothing comes for 30 seconds is given up, and so is one of less than 1 KiB a second
 // over a minute.
 //
+// What it returns is unpacked, and starts at once. An image that is here but only packed, because it was pushed to a
+// RegistryHandler or came for another platform, is unpacked, and no registry is asked, unless Policy is PullAlways.
+//
 // Errors: *Error naming the reference; fs.ErrNotExist for what the registry, or with PullNever the
-// engine, does not have; fs.ErrPermission where credentials are missing or refused; ctx.Err.
+// engine, does not have; fs.ErrPermission where credentials are missing or refused; errors.ErrUnsupported for the ID of
+// the host, a directory or a snapshot; ctx.Err.
 // Source: OCI distribution-spec, "Pulling manifests"; OCI image-spec.
 func (e *Engine) Pull(ctx context.Context, ref string, o *PullOptions) (*Image, error) {
 	if o == nil {

@@ -41,7 +41,8 @@ type RegistryChallenge struct {
 // Error says so.
 func (c *RegistryChallenge) Error() string { return "credentials are needed" }
 
-// RegistryHandler serves the images of an engine as a registry.
+// RegistryHandler serves the images of an engine as a registry. Engine.RegistryHandler makes one; the zero value does
+// not work.
 type RegistryHandler struct{ handler *serve.Handler }
 
 // RegistryHandler is an http.Handler that serves the engine's images as a registry, so that other hosts and programs can
