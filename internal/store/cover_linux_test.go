@@ -114,6 +114,11 @@ func likeTarOver(t *testing.T, o layer.Options, attr *syscall.SysProcAttr) {
 		scene.Options += ",userxattr"
 	}
 	work := t.TempDir()
+	t.Cleanup(func() { // there are directories without permissions
+		for _, dir := range []string{s.Dir(), work} {
+			removeTree(t, dir)
+		}
+	})
 	for i, l := range layers {
 		scene.Tars = append(scene.Tars, filepath.Join(work, fmt.Sprint(i)))
 		if err := os.WriteFile(scene.Tars[i], l, 0o644); err != nil {
@@ -131,6 +136,18 @@ func likeTarOver(t *testing.T, o layer.Options, attr *syscall.SysProcAttr) {
 	cmd.Env, cmd.SysProcAttr = append(os.Environ(), coverEnv+"="+work), attr
 	if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: TestCoverChild")) {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func removeTree(t *testing.T, dir string) {
+	t.Helper()
+	above, err := os.Open(filepath.Dir(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer above.Close()
+	if err := layer.RemoveAll(above, filepath.Base(dir)); err != nil {
+		t.Error(err)
 	}
 }
 
