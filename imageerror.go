@@ -24,7 +24,7 @@ func imageError(op, object string, err error) error {
 		return err
 	}
 	e := &Error{Op: op, Path: cmp.Or(object, "image")}
-	e.Err, e.Hint = imageCause(err)
+	e.Hint, e.Err = imageCause(err)
 	if e.Hint == "" && e.Err == (notStored{}) {
 		e.Hint = "Engine.Images lists what there is"
 	}
@@ -58,11 +58,11 @@ func pullError(ref string, err error) error {
 }
 
 // imageCause is what an error of the packages below is about, and their remedy. That a context has ended is not lost.
-func imageCause(err error) (cause error, hint string) {
+func imageCause(err error) (hint string, cause error) {
 	for {
-		inner, h := inside(err)
+		h, inner := inside(err)
 		if inner == nil || ended(err) && !ended(inner) {
-			return err, hint
+			return hint, err
 		}
 		if hint == "" {
 			hint = h
@@ -72,39 +72,39 @@ func imageCause(err error) (cause error, hint string) {
 }
 
 // inside is what an error of one of the packages below is about, or nil.
-func inside(err error) (inner error, hint string) {
+func inside(err error) (hint string, inner error) {
 	var a *archive.Error
 	var v *v1image.Error
 	var r *registry.Error
 	var s *store.Error
 	switch {
 	case errors.As(err, &a):
-		return a.Err, a.Hint
+		return a.Hint, a.Err
 	case errors.As(err, &v):
-		return v.Err, v.Hint
+		return v.Hint, v.Err
 	case errors.As(err, &r):
-		return r.Err, r.Hint
+		return r.Hint, r.Err
 	case errors.As(err, &s):
 		return storeCause(s)
 	}
-	return nil, ""
+	return "", nil
 }
 
 // storeCause is why the store does not do a thing: that its directory cannot be used, which is named then, or that it has
 // nothing of the name, or, with a remedy of the store's own, what is wrong.
-func storeCause(e *store.Error) (cause error, hint string) {
+func storeCause(e *store.Error) (hint string, cause error) {
 	switch {
 	case e.Op == "open": // the directory, and nothing in it
-		return &fs.PathError{Op: "open", Path: e.Path, Err: e.Err}, e.Hint
+		return e.Hint, &fs.PathError{Op: "open", Path: e.Path, Err: e.Err}
 	case e.Hint == "" && errors.Is(e, fs.ErrNotExist) && !ended(e):
-		return notStored{}, ""
+		return "", notStored{}
 	case e.Hint == "" && (errors.Is(e, fs.ErrPermission) || errors.Is(e, syscall.EROFS)):
 		if filepath.IsAbs(e.Path) { // the directory; else it is the object
-			return &fs.PathError{Op: "open", Path: e.Path, Err: e.Err}, statedir.HintWritable
+			return statedir.HintWritable, &fs.PathError{Op: "open", Path: e.Path, Err: e.Err}
 		}
-		return e.Err, statedir.HintWritable
+		return statedir.HintWritable, e.Err
 	}
-	return e.Err, e.Hint
+	return e.Hint, e.Err
 }
 
 // notStored is fs.ErrNotExist, said of an image.

@@ -204,7 +204,7 @@ func (e *Engine) resolve(shown, name, hint string) (*Image, error) {
 		}
 		return e.image(img), nil
 	}
-	err, own := imageCause(err)
+	own, err := imageCause(err)
 	if own != "" {
 		hint = own
 	}
