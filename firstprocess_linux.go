@@ -68,7 +68,7 @@ func identityOfProcess(pid int) string {
 	if n := f[threads-1]; (f[state-1] == "Z" || f[state-1] == "X") && (n == "0" || n == "1") {
 		return ""
 	}
-	boot := bootID()
+	boot := sys.BootID()
 	if boot == "" {
 		return ""
 	}

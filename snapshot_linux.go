@@ -44,7 +44,7 @@ func (l *live) snapshot(ctx context.Context) (_ *Snapshot, err error) {
 		}
 	}()
 	base, below := r.origin()
-	b, err := json.Marshal(snapshotRecord{Base: base, Below: append(below, l.kept...), Created: time.Now().UTC(), Boot: bootID()})
+	b, err := json.Marshal(snapshotRecord{Base: base, Below: append(below, l.kept...), Created: time.Now().UTC(), Boot: sys.BootID()})
 	if err != nil {
 		return nil, err
 	}

@@ -114,16 +114,10 @@ func readSnapshot(dir *os.File, id string) (*snapshotRecord, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return nil, err
 	}
-	if r.Boot != bootID() {
+	if r.Boot != sys.BootID() {
 		return nil, fs.ErrNotExist
 	}
 	return &r, nil
-}
-
-// bootID tells one run of the machine from the next; random(4). It is empty where /proc is not there.
-func bootID() string {
-	b, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return strings.TrimSpace(string(b))
 }
 
 // openSnapshot is the handle of a snapshot.
