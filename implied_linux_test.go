@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -154,4 +155,41 @@ func TestImpliedDirectories(t *testing.T) {
 		t.Fatal(err)
 	}
 	same("the container after a prune", again)
+}
+
+// What has to be unpacked anew, as after a restart of the machine, looks the same: by Start, and by a pull.
+func TestImpliedDirectoriesUnpackedAnew(t *testing.T) {
+	e := engine(t)
+	image, err := mutate.AppendLayers(empty.Image,
+		tarLayer(t, &tar.Header{Name: "bin/probe", Mode: 0o755}, &tar.Header{Name: "tmp/", Mode: 0o1777}),
+		tarLayer(t, &tar.Header{Name: "tmp/foo", Mode: 0o644}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, find := range map[string]func() (*caisson.Image, error){
+		"Start": func() (*caisson.Image, error) { return e.Image(t.Context(), "implied:1") },
+		"Pull": func() (*caisson.Image, error) {
+			return e.Pull(t.Context(), "implied:1", &caisson.PullOptions{Policy: caisson.PullNever})
+		},
+	} {
+		if _, err := e.Import(t.Context(), image, "implied:1"); err != nil {
+			t.Fatal(err)
+		}
+		layers, err := filepath.Glob(filepath.Join(e.Dir, "layers", "*"))
+		if err != nil || len(layers) != 3 {
+			t.Fatalf("%d layers, %v: want two and a cover", len(layers), err)
+		}
+		for _, l := range layers {
+			must(t, os.RemoveAll(l))
+		}
+		img, err := find()
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		out, err := img.Command("/bin/probe", "stat", "/tmp").Output(t.Context())
+		if err != nil || !strings.Contains(string(out), "/tmp mode=41777 ") {
+			t.Errorf("%s: %q, %v", what, out, err)
+		}
+	}
 }

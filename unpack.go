@@ -10,7 +10,7 @@ import (
 
 // unpacked is an image whose layers are there to be mounted. Those that have only been kept so far, of an image that
 // was loaded for another platform or pushed here, are unpacked now, and so are those that the disk did not have yet when
-// the machine was started anew. They are settled, so that the next restart does not cost the same again.
+// the machine was started anew.
 func (e *Engine) unpacked(ctx context.Context, img *Image) (*Image, error) {
 	if img == nil || img.stored == nil || img.layers != nil || len(img.stored.Config.RootFS.DiffIDs) == 0 {
 		return img, nil
@@ -24,9 +24,6 @@ func (e *Engine) unpacked(ctx context.Context, img *Image) (*Image, error) {
 	}
 	layers := e.layerOptions()
 	if err := registry.Unpack(ctx, s, img.stored, img.String(), registry.Options{Layer: &layers}); err != nil {
-		return nil, imageError("unpack", img.String(), err)
-	}
-	if err := s.Settle(ctx); err != nil {
 		return nil, imageError("unpack", img.String(), err)
 	}
 	return e.again(img)

@@ -14,10 +14,12 @@ import (
 	"github.com/caisson-go/caisson/internal/store"
 )
 
-// Unpack unpacks the layers of an image of the store that are only packed there so far, Jobs at once. Of the options
-// Jobs, Layer and Progress count; ref is the image in what Progress is told. No registry is asked.
+// Unpack unpacks the layers of an image of the store that are only packed there so far, Jobs at once, and makes their
+// cover. They may be so because the machine was started anew; they are settled, so that the next time does not cost the
+// same again. Of the options Jobs, Layer and Progress count; ref is the image in what Progress is told. No registry is
+// asked.
 //
-// Errors: those of store.Store.PutLayer; fs.ErrNotExist for a layer that is not even there packed; ErrMediaType;
+// Errors: those of store.Store's PutLayer, Cover and Settle; fs.ErrNotExist for a layer that is not even there packed; ErrMediaType;
 // ErrTooLarge; ctx.Err().
 func Unpack(ctx context.Context, s *store.Store, img *store.Image, ref string, o Options) error {
 	o = o.withDefaults()
@@ -39,7 +41,13 @@ func Unpack(ctx context.Context, s *store.Store, img *store.Image, ref string, o
 	for _, l := range parts {
 		rep.phase(l.desc, Waiting)
 	}
-	return parallel(ctx, o.Jobs, largestFirst(parts, func(l piece) int64 { return l.desc.Size }), p.unpackHere)
+	if err := parallel(ctx, o.Jobs, largestFirst(parts, func(l piece) int64 { return l.desc.Size }), p.unpackHere); err != nil {
+		return err
+	}
+	if err := s.Cover(ctx, img.Config.RootFS.DiffIDs, *o.Layer); err != nil {
+		return err
+	}
+	return s.Settle(ctx)
 }
 
 // unpackHere is unpackStored for what is not fetched if it is damaged.
@@ -68,10 +76,7 @@ func unpackNamed(ctx context.Context, s *store.Store, r Reference, o *Options) e
 	if err != nil {
 		return err
 	}
-	if err := Unpack(ctx, s, &img, r.String(), *o); err != nil {
-		return err
-	}
-	return s.Settle(ctx) // it may be here from before the machine was started anew, and shall not cost the same again
+	return Unpack(ctx, s, &img, r.String(), *o)
 }
 
 // Decompress makes the tar stream of a layer's blob, packed as its media type says. Closing it closes the blob, as does
